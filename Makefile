@@ -1,0 +1,54 @@
+# What one types to build, try and check Postroom. `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+LINKS  := .links
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lua bench fault links clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) links  ## create .venv with Postroom and everything its development needs
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Postroom needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || { echo "This Python cannot make a virtual environment (no ensurepip). On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
+	@touch $@
+
+# mypy, import-linter and IDEs want one package on disk; the rooms are linked together for them (git-ignored).
+links:
+	@rm -rf $(LINKS) && mkdir -p $(LINKS)/postroom
+	@for entry in postroom/*; do ln -s "../../$$entry" "$(LINKS)/$$entry"; done
+	@for room in jobs workers scheduler monitor; do ln -s "../../$$room" "$(LINKS)/postroom/$$room"; done
+
+demo: $(STAMP)  ## the main job on real input: parse every file of Python's own standard library
+	@$(BIN)/postroom demo
+
+test: $(STAMP)  ## every test, on a real server of their own
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) links  ## ruff, mypy strict, import-linter, house rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@MYPYPATH=$(LINKS) $(BIN)/mypy -p postroom
+	@$(BIN)/mypy tests benchmarks examples
+	@PYTHONPATH=$(LINKS) $(BIN)/lint-imports --no-logo
+	@$(BIN)/python tests/house.py
+
+lua: $(STAMP)  ## table tests of the scripts, then a mutation run: every redis.call taken out must turn a test red
+	@$(BIN)/python -m pytest -q tests/lua
+	@$(BIN)/python tests/lua/mutate.py
+
+bench: $(STAMP)  ## the ratios of docs/benchmarks.md, measured on this machine
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove what setup laid
+	@rm -rf $(VENV) $(LINKS) build dist *.egg-info
