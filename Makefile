@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 LINKS  := .links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lua bench fault links clean
+.PHONY: help setup demo test check lua bench links clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile

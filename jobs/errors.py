@@ -1,0 +1,104 @@
+"""Every error that Postroom raises, in one tree.
+
+PostroomError
+├── ConfigError          wrong at start or declaration; never raised while jobs run
+├── MessageError         the message itself is wrong
+│   ├── EncodeError      an argument or a result that cannot be encoded
+│   ├── DecodeError      stored bytes that cannot be decoded
+│   └── UnknownTask      a name that this app has no task for
+├── BrokerError          the server
+│   ├── Unavailable      not reached within the deadline
+│   └── ScriptFailed     it refused a script; the message is the server's
+├── Rejected             the counter did not take the job
+│   └── DuplicateJob     the job id is taken
+└── ResultError          no result to give
+    ├── ResultTimeout    not yet
+    ├── ResultExpired    no longer
+    ├── JobCanceled      never: the job was canceled
+    └── JobFailed        never: the job is a dead letter
+
+`JobTimeout` stands apart: it is raised *inside* a handler that overruns its timeout, and derives from
+`BaseException` so that an `except Exception` in the handler does not swallow it.
+"""
+
+
+class PostroomError(Exception):
+    """The root: `except PostroomError` catches whatever Postroom raises at its callers."""
+
+
+class ConfigError(PostroomError, ValueError):
+    """A declaration, setting or option is wrong; the text names the value and what to do."""
+
+
+class MessageError(PostroomError):
+    """A message is wrong."""
+
+
+class EncodeError(MessageError, TypeError):
+    """A value cannot be encoded; the text names it, its place and its type."""
+
+
+class DecodeError(MessageError, ValueError):
+    """Stored bytes are not what their content type says."""
+
+
+class UnknownTask(MessageError, LookupError):
+    """No task of this name is declared or allowed in this app."""
+
+
+class BrokerError(PostroomError):
+    """The server could not do what was asked."""
+
+
+class Unavailable(BrokerError, ConnectionError):
+    """The server was not reached within the deadline; what was asked may be asked again."""
+
+
+class ScriptFailed(BrokerError):
+    """The server refused a script (out of memory, read-only replica, a foreign key of the wrong type)."""
+
+
+class Rejected(PostroomError):
+    """The job was not taken; nothing was written."""
+
+
+class DuplicateJob(Rejected):
+    """A job with this id exists already."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"a job with the id {job_id!r} exists already: wait for it, delete() it first, or choose another job_id"
+        )
+        self.job_id = job_id
+
+
+class ResultError(PostroomError):
+    """There is no result to give."""
+
+
+class ResultTimeout(ResultError, TimeoutError):
+    """The job has not ended within the timeout."""
+
+
+class ResultExpired(ResultError, LookupError):
+    """The job is not on the server (any more): it ended and its retention is over, or it was deleted."""
+
+
+class JobCanceled(ResultError):
+    """The job was canceled: it has no result."""
+
+
+class JobFailed(ResultError):
+    """The job is a dead letter. `reason` says why in a line, `traceback` is the handler's, where there is one."""
+
+    def __init__(self, job_id: str, reason: str, traceback: str) -> None:
+        super().__init__(f"job {job_id} failed: {reason}")
+        self.job_id, self.reason, self.traceback = job_id, reason, traceback
+
+    def __reduce__(self) -> tuple[type["JobFailed"], tuple[str, str, str]]:
+        """Survive pickling, so that the error may cross a process pool."""
+        return JobFailed, (self.job_id, self.reason, self.traceback)
+
+
+class JobTimeout(BaseException):
+    """The handler ran longer than its timeout (seconds)."""

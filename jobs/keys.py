@@ -1,0 +1,109 @@
+"""Every key in Redis, one function per key.
+
+The first half is RQ 3.0's (`rq.defaults.RQ_KEY_PREFIX`), so that RQ's tools read what we write. The second half is our
+own, under `postroom:`, in the same hash slot where the prefix carries a hash tag.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+
+from postroom.jobs.errors import ConfigError
+
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # RQ's own rule (rq.job.JOB_ID_PATTERN), with an end
+_PREFIX = re.compile(r"[A-Za-z0-9_.:{}-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one RQ namespace. `prefix` is RQ's: `RQ_KEY_PREFIX`, else `rq`."""
+
+    prefix: str = "rq"
+
+    @classmethod
+    def from_env(cls) -> "Keys":
+        """The namespace that RQ's own tools would use in this environment.
+
+        Raises:
+            ConfigError: the prefix has a character that RQ refuses.
+        """
+        prefix = os.environ.get("RQ_KEY_PREFIX", "rq")
+        if not _PREFIX.fullmatch(prefix):
+            raise ConfigError(f"RQ_KEY_PREFIX={prefix!r}: only letters, digits and _ . : - {{ }} are allowed")
+        return cls(prefix)
+
+    # RQ's keys -----------------------------------------------------------------------------------------------------
+
+    def queues(self) -> str:
+        """SET of the queue keys that exist."""
+        return f"{self.prefix}:queues"
+
+    def queue(self, name: str) -> str:
+        """LIST of the job ids that may be claimed, head first."""
+        return f"{self.prefix}:queue:{name}"
+
+    def job(self, job_id: str) -> str:
+        """HASH of one job."""
+        return f"{self.prefix}:job:{job_id}"
+
+    def results(self, job_id: str) -> str:
+        """STREAM of an RQ job's results."""
+        return f"{self.prefix}:results:{job_id}"
+
+    def wip(self, name: str) -> str:
+        """ZSET of `<job>:<token>` of the queue's running jobs."""
+        return f"{self.prefix}:wip:{name}"
+
+    def finished(self, name: str) -> str:
+        """ZSET of finished job ids by expiry (seconds since the epoch)."""
+        return f"{self.prefix}:finished:{name}"
+
+    def failed(self, name: str) -> str:
+        """ZSET of dead letters by expiry (seconds since the epoch)."""
+        return f"{self.prefix}:failed:{name}"
+
+    def scheduled(self, name: str) -> str:
+        """ZSET of waiting job ids by due time (seconds since the epoch)."""
+        return f"{self.prefix}:scheduled:{name}"
+
+    def deferred(self, name: str) -> str:
+        """ZSET of job ids that wait for other jobs."""
+        return f"{self.prefix}:deferred:{name}"
+
+    def canceled(self, name: str) -> str:
+        """ZSET of canceled job ids by the time of their cancellation (seconds since the epoch)."""
+        return f"{self.prefix}:canceled:{name}"
+
+    # Our own -------------------------------------------------------------------------------------------------------
+
+    def own(self) -> str:
+        """What all our own keys begin with."""
+        return "postroom:" if self.prefix == "rq" else f"postroom:{self.prefix}:"
+
+    def token(self) -> str:
+        """STRING: the last fencing token given out."""
+        return f"{self.own()}token"
+
+    def leases(self) -> str:
+        """ZSET of worker processes by the end of their lease (seconds since the epoch)."""
+        return f"{self.own()}leases"
+
+    def held(self, process: str) -> str:
+        """HASH `<job>:<token>` → queue: what a worker process holds."""
+        return f"{self.own()}held:{process}"
+
+    def gone(self, job_id: str) -> str:
+        """STRING: tombstone of a job whose hash was deleted, until every client's retries are over."""
+        return f"{self.own()}gone:{job_id}"
+
+    def foreign(self, job_id: str) -> str:
+        """Whatever stood where a job's hash belongs, put aside."""
+        return f"{self.own()}foreign:{job_id}"
+
+    def swept(self) -> str:
+        """STRING: when leases were last looked at (seconds since the epoch)."""
+        return f"{self.own()}swept"
+
+    def events(self) -> str:
+        """Pub/sub channel of transitions."""
+        return f"{self.own()}events"

@@ -1,0 +1,1 @@
+"""The read model: what is where, for people and programs that look."""
