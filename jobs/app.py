@@ -1,0 +1,220 @@
+"""The app: what a program declares its tasks on, and the counter where it hands jobs over."""
+
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, ParamSpec, TypeVar, overload
+
+from postroom.jobs.broker import SCHEMES, Broker
+from postroom.jobs.errors import ConfigError, UnknownTask
+from postroom.jobs.job import Job
+from postroom.jobs.keys import JOB_ID, Keys
+from postroom.jobs.naming import import_function, import_module, task_name
+from postroom.jobs.options import OptionFields, Options, check_queue_name
+from postroom.jobs.results import Listener
+from postroom.jobs.retry import Retry
+from postroom.jobs.settings import Settings
+from postroom.jobs.task import Prepared, Task, TaskFunction, Unpack
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PLAIN_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+class Postroom:
+    """An app: its tasks, its server, its settings.
+
+    Args:
+        url: the server; where not given `POSTROOM_REDIS_URL`, `REDIS_URL`, or `redis_url` in `[tool.postroom]`.
+            `"embedded"` is the server that Postroom runs in this project's folder.
+        include: modules to import before work begins, because they declare tasks.
+        allow: dotted names of functions that are not tasks, which RQ's producers may enqueue or name as callbacks.
+        pickle: queues on which jobs of RQ's pickle serializer are run. Whoever can write to Redis can then run any
+            code in the workers of these queues.
+        settings: any field of `Settings`, by name.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        include: Iterable[str] = (),
+        allow: Iterable[str] = (),
+        pickle: Iterable[str] = (),
+        **settings: Any,
+    ) -> None:
+        try:
+            self.settings = Settings.load(redis_url=url, **settings)
+        except TypeError as error:
+            raise ConfigError(f"Postroom(…): {error}") from error
+        self.keys = Keys.from_env()
+        self.tasks: dict[str, Task[Any, Any]] = {}
+        self.allowed: dict[str, Callable[..., Any]] = {}
+        self.pickle_queues = frozenset(pickle)
+        self._include = tuple(include)
+        self._allow = tuple(allow)
+        self._lock = threading.Lock()
+        self._broker: Broker | None = None
+        self._listener: Listener | None = None
+
+    @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> TaskFunction[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def task(self, function: Callable[P, R], /) -> TaskFunction[P, R, R]: ...
+    @overload
+    def task(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        queue: str = "default",
+        timeout: float | timedelta | None = None,
+        result_ttl: int | timedelta | None = None,
+        retry: Retry | None = None,
+    ) -> Callable[[Callable[P, R]], TaskFunction[P, R, R]]: ...
+    def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
+        """Declare a function as a task: `@app.task` or `@app.task(queue="mail", timeout=30, retry=Retry())`.
+
+        Args:
+            name: what it is called in messages; `module.qualname` where not given.
+            queue: where its jobs go by default.
+            timeout: seconds that a job may run; `Settings.timeout` where not given.
+            result_ttl: seconds that its results are kept: 0 for not at all, -1 for ever.
+            retry: what happens when it raises; nothing is tried again where not given.
+
+        Raises:
+            ConfigError: a value is wrong, or the name is another function's.
+        """
+        if function is None:
+            return lambda function: self._declare(function, **declared)
+        return self._declare(function, **declared)
+
+    def using(self, name: str, /, **options: Unpack[OptionFields]) -> Prepared[..., Any]:
+        """A task by name, for a producer that does not import the consumer's code."""
+        known = self.tasks.get(name)
+        base = known.prepared.options if known else Options()
+        return Prepared(self, name, base.but(**options))
+
+    def enqueue(
+        self, name: str, /, *args: Any, kwargs: Mapping[str, Any] | None = None, **options: Unpack[OptionFields]
+    ) -> Job[Any]:
+        """Hand over a call by the task's name: `app.enqueue("shop.tasks.send_receipt", 42, queue="mail")`.
+
+        Args:
+            kwargs: the call's keyword arguments; other keywords are options.
+
+        Raises:
+            as `Prepared.enqueue`.
+        """
+        return self.using(name, **options).enqueue(*args, **(kwargs or {}))
+
+    async def aenqueue(
+        self, name: str, /, *args: Any, kwargs: Mapping[str, Any] | None = None, **options: Unpack[OptionFields]
+    ) -> Job[Any]:
+        """`enqueue`, for an event loop."""
+        return await self.using(name, **options).aenqueue(*args, **(kwargs or {}))
+
+    def job(self, job_id: str) -> Job[Any]:
+        """The handle of a job that was enqueued elsewhere.
+
+        Raises:
+            ConfigError: it cannot be an id.
+        """
+        if not JOB_ID.fullmatch(job_id):
+            raise ConfigError(f"{job_id!r} cannot be a job's id: letters, digits, _ and - are allowed")
+        return Job(job_id, self.broker, self.listener)
+
+    def allow(self, function: Callable[..., Any] | str, /) -> None:
+        """Let RQ's producers enqueue this function, or name it as a callback.
+
+        Raises:
+            ConfigError: a name that names no function.
+        """
+        found = import_function(function) if isinstance(function, str) else function
+        name = function if isinstance(function, str) else task_name(found)
+        self.allowed[name] = found
+
+    def load(self) -> None:
+        """Import what `include` and `allow` name. Workers do this before they begin.
+
+        Raises:
+            ConfigError: a module or function is not there.
+        """
+        for module in self._include:
+            import_module(module)
+        for name in self._allow:
+            self.allow(name)
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """The function that may run under this name.
+
+        Raises:
+            UnknownTask: none may.
+        """
+        task = self.tasks.get(name)
+        found = task.function if task else self.allowed.get(name)
+        if found is None:
+            raise UnknownTask(
+                f"no task {name!r} in this app: declare it with @app.task, add its module to include=[…], "
+                "or allow=[…] a plain function that RQ's producers enqueue"
+            )
+        return found
+
+    @property
+    def broker(self) -> Broker:
+        """The connection to the server, made when first needed.
+
+        Raises:
+            ConfigError: no URL is set, or it is none.
+        """
+        if self._broker is None:
+            with self._lock:
+                self._broker = self._broker or Broker(self._url(), self.keys, self.settings.deadline)
+        return self._broker
+
+    @property
+    def listener(self) -> Listener:
+        """What this process's waiters share."""
+        if self._listener is None:
+            broker = self.broker
+            with self._lock:
+                self._listener = self._listener or Listener(broker)
+        return self._listener
+
+    def _url(self) -> str:
+        url = self.settings.redis_url
+        if not url:
+            raise ConfigError(
+                "no server is set: export POSTROOM_REDIS_URL=redis://host:6379/0 (or REDIS_URL), set redis_url in "
+                '[tool.postroom] of pyproject.toml, or write Postroom("redis://…"). For a server of this project\'s own '
+                'on this machine: POSTROOM_REDIS_URL=embedded, or Postroom("embedded")'
+            )
+        if url not in SCHEMES and not url.startswith(_PLAIN_SCHEMES):
+            raise ConfigError(
+                f"the server's URL begins with {url.partition(':')[0]!r}: "
+                f"write one of {', '.join(_PLAIN_SCHEMES)}, or {', '.join(SCHEMES)}"
+            )
+        return url
+
+    def _declare(
+        self, function: Callable[..., Any], *, name: str | None = None, retry: Retry | None = None, **options: Any
+    ) -> Any:
+        if not callable(function) or not hasattr(function, "__code__"):
+            raise ConfigError(f"@app.task takes a function, not {function!r}")
+        if retry is not None and not isinstance(retry, Retry):
+            raise ConfigError(f"retry={retry!r}: give a postroom.Retry")
+        name = name or task_name(function)
+        check_queue_name(options.get("queue", "default"))
+        task: Task[Any, Any] = Task(name, function, Prepared(self, name, Options().but(**options)), retry)
+        rival = self.tasks.get(name)
+        if rival is not None and _place(rival.function) != _place(function):
+            raise ConfigError(f"two tasks are called {name!r}: {_place(rival.function)} and {_place(function)}")
+        task.attach()
+        self.tasks[name] = task
+        return function
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = function.__code__  # type: ignore[attr-defined]
+    return f"{code.co_filename}:{code.co_qualname}"

@@ -1,0 +1,242 @@
+"""The broker: sends calls and reads replies. What is sent, and what a reply means, is decided elsewhere.
+
+Every call may be sent twice: the scripts know a replay, so that a lost reply costs nothing but time. redis-py's own
+retries are off, for it would repeat what is not ours to repeat. Connections are never shared across a fork (the pool
+looks at the process id) nor across event loops (one pool for each).
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+from weakref import WeakKeyDictionary
+
+import redis
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
+from redis.retry import Retry
+from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from postroom.jobs.calls import Call
+from postroom.jobs.errors import ConfigError, ScriptFailed, Unavailable
+from postroom.jobs.keys import Keys
+
+T = TypeVar("T")
+log = logging.getLogger("postroom.broker")
+
+SCHEMES: dict[str, Callable[[], str]] = {}
+"""URLs that are words: what to call for the real one. The front door registers `embedded`."""
+
+
+class Broker:
+    """One server, spoken to by any thread and any event loop of this process.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, or a word of SCHEMES.
+        deadline: seconds to try before a call raises `Unavailable`.
+    """
+
+    def __init__(self, url: str, keys: Keys, deadline: float) -> None:
+        self.keys = keys
+        self.deadline = deadline
+        self.url = SCHEMES[url]() if url in SCHEMES else url
+        self._pool = self._make_pool(redis.ConnectionPool)
+        self._async_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+
+    @property
+    def safe_url(self) -> str:
+        """The URL with its password hidden, fit for a log."""
+        return hide_password(self.url)
+
+    def run(self, call: Call[T]) -> T:
+        """Send one call.
+
+        Raises:
+            Unavailable: the server was not reached within the deadline.
+            ScriptFailed: the server refused; nothing will change that but somebody's doing.
+        """
+        return self.run_many([call])[0]  # type: ignore[no-any-return]
+
+    def run_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        """Send calls in one round trip; raises as `run` does, and for the first call that fails."""
+        try:
+            return _drive(_exchange(calls), self._send)
+        except (RedisError, OSError) as error:
+            self._give_up_on(error)
+        try:
+            return Retrying(**self._policy())(lambda: _drive(_exchange(calls), self._send))
+        except (RedisError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def arun(self, call: Call[T]) -> T:
+        """`run`, for an event loop."""
+        try:
+            return (await _adrive(_exchange([call]), self._asend))[0]  # type: ignore[no-any-return]
+        except (RedisError, OSError) as error:
+            self._give_up_on(error)
+        try:
+            return (await AsyncRetrying(**self._policy())(_adrive_again, call, self._asend))[0]  # type: ignore[no-any-return]
+        except (RedisError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    def client(self, **options: Any) -> redis.Redis:
+        """A redis-py client of its own, for what blocks (waiters) and for RQ's code. The caller closes it."""
+        return redis.Redis(connection_pool=self._make_pool(redis.ConnectionPool, **options))
+
+    def close(self) -> None:
+        """Close this thread-side pool's connections."""
+        self._pool.disconnect()
+
+    def _send(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        connection = self._pool.get_connection()
+        try:
+            if len(commands) == 1:
+                connection.send_packed_command(connection.pack_command(*commands[0]))
+            else:
+                connection.send_packed_command(connection.pack_commands(commands))
+            return [_reply(connection.read_response) for _ in commands]
+        except BaseException:
+            connection.disconnect()  # what this connection would read next is not ours to know
+            raise
+        finally:
+            self._pool.release(connection)
+
+    async def _asend(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        pool = self._async_pools.get(loop)
+        if pool is None:
+            pool = self._async_pools[loop] = self._make_pool(redis.asyncio.ConnectionPool)
+        connection = await pool.get_connection()
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands))
+            replies: list[Any] = []
+            for _ in commands:
+                try:
+                    replies.append(await connection.read_response())
+                except ResponseError as error:
+                    replies.append(error)
+            return replies
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await pool.release(connection)
+
+    def _make_pool(self, kind: Any, **options: Any) -> Any:
+        defaults = {
+            "socket_timeout": self.deadline,
+            "socket_connect_timeout": min(2.0, self.deadline),
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+            "driver_info": None,
+        }
+        if not self.url.startswith("unix://"):
+            defaults["socket_keepalive"] = True
+        try:
+            return kind.from_url(self.url, **{**defaults, **options})
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"the server's URL {self.safe_url!r} cannot be read: {error}") from error
+
+    def _policy(self) -> dict[str, Any]:
+        """tenacity's arguments for the connection: try until the deadline, apart from each other (no herd)."""
+        return {
+            "stop": stop_after_delay(self.deadline),
+            "wait": wait_random_exponential(multiplier=0.02, max=0.5),
+            "retry": retry_if_exception(lambda error: _passing(error)),
+            "reraise": True,
+        }
+
+    def _give_up_on(self, error: Exception) -> None:
+        if not _passing(error):
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> Exception:
+        if isinstance(error, ResponseError) and not isinstance(error, AuthenticationError):
+            return ScriptFailed(str(error))
+        return Unavailable(f"{self.safe_url} was not reached: {_explain(error)}")
+
+
+Exchange = Generator[Sequence[Sequence[Any]], list[Any], list[Any]]
+
+
+def _exchange(calls: Sequence[Call[Any]]) -> Exchange:
+    """What is said and heard, without the wire: yields commands, is sent their replies, returns what they mean."""
+    replies = yield [call.command for call in calls]
+    unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if unknown:
+        sources = {calls[i].source for i in unknown}
+        again = yield [*(("SCRIPT", "LOAD", source) for source in sources), *(calls[i].command for i in unknown)]
+        for i, reply in zip(unknown, again[len(sources) :], strict=True):
+            replies[i] = reply
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+
+
+def _drive(exchange: Exchange, send: Callable[[Sequence[Sequence[Any]]], list[Any]]) -> list[Any]:
+    try:
+        commands = next(exchange)
+        while True:
+            commands = exchange.send(send(commands))
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+async def _adrive(exchange: Exchange, send: Callable[[Sequence[Sequence[Any]]], Any]) -> list[Any]:
+    try:
+        commands = next(exchange)
+        while True:
+            commands = exchange.send(await send(commands))
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+async def _adrive_again(call: Call[Any], send: Callable[[Sequence[Sequence[Any]]], Any]) -> list[Any]:
+    return await _adrive(_exchange([call]), send)
+
+
+def _reply(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except ResponseError as error:
+        return error
+
+
+def _passing(error: BaseException) -> bool:
+    """May this pass by itself? A refusal and a certificate that does not verify will not."""
+    if isinstance(error, AuthenticationError) or _certificate(error):
+        return False
+    return not isinstance(error, ResponseError)
+
+
+def _certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _explain(error: Exception) -> str:
+    refused = _certificate(error)
+    if refused is not None:
+        return (
+            f"its certificate does not verify ({refused.verify_message}). If it is yours, trust its authority: "
+            "rediss://…?ssl_ca_certs=/path/to/ca.pem; to trust anybody, in a test only: ?ssl_cert_reqs=none"
+        )
+    if isinstance(error, AuthenticationError):
+        return f"{error}. Check the user and the password in the URL: redis://user:password@host:port/0"
+    return f"{error}. Is the server running there? The URL comes from POSTROOM_REDIS_URL, REDIS_URL or [tool.postroom]"
+
+
+def hide_password(url: str) -> str:
+    """`url` with its password replaced by ***."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{user}:***@{host}"))

@@ -1,0 +1,161 @@
+"""What is asked of the server, as values: every call is built here, purely, and sent by the broker.
+
+One function per script and per plain command, so that a key or an argument has one place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from postroom.jobs.errors import DuplicateJob
+from postroom.jobs.keys import Keys
+from postroom.jobs.messages import Message, Placement
+from postroom.jobs.scripts import SCRIPTS
+from postroom.jobs.times import rq_time
+
+T = TypeVar("T")
+
+OK, ALREADY, STALE = "OK", "ALREADY", "STALE"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One command, how to read its reply, and the script's text where it is one."""
+
+    command: Sequence[Any]
+    parse: Callable[[Any], T]
+    source: str | None = None
+
+
+def script(
+    name: str,
+    parse: Callable[[Any], T],
+    space: Keys,
+    keys: dict[str, str],
+    args: dict[str, Any],
+    jobs: Sequence[Any] = (),
+) -> Call[T]:
+    """A call of `name`.lua. The prefixes, and the time as RQ writes it, are given to every script that names them."""
+    found = SCRIPTS[name]
+    common = {"rq": f"{space.prefix}:", "own": space.own(), "now": "", "at": rq_time() if "at" in found.args else ""}
+    return Call(found.command(keys, {**common, **args}, jobs), parse, found.source)
+
+
+def enqueue(space: Keys, queue: str, messages: Sequence[Message], place: Placement) -> Call[list[str]]:
+    """Write new jobs of one queue; the reply is their ids.
+
+    The reply's reading raises:
+        DuplicateJob: the first id that is taken by another job; the other jobs of the batch are written.
+    """
+    jobs: list[Any] = []
+    for message in messages:
+        jobs += (message.job_id, message.nonce, len(message.fields), *message.fields)
+    keys = {"queues": space.queues(), "queue": space.queue(queue), "scheduled": space.scheduled(queue)}
+    args = {"where": place.where, "due": place.due, "delay": place.delay}
+
+    def ids(replies: list[int]) -> list[str]:
+        if -1 in replies:
+            raise DuplicateJob(messages[replies.index(-1)].job_id)
+        return [message.job_id for message in messages]
+
+    return script("enqueue", ids, space, keys, args, jobs)
+
+
+def claim(
+    space: Keys, queue: str, process: str, request: int, limit: int, lease: float, now: float | str = ""
+) -> Call[list[Any]]:
+    """Claim up to `limit` jobs for `process`; the reply is flat (claim.lua)."""
+    keys = {
+        "queue": space.queue(queue),
+        "wip": space.wip(queue),
+        "held": space.held(process),
+        "leases": space.leases(),
+        "last_token": space.token(),
+    }
+    args = {"process": process, "queue_name": queue, "request": request, "limit": limit, "lease": lease, "now": now}
+    return script("claim", list, space, keys, args)
+
+
+def settle(name: str, space: Keys, queue: str, process: str, jobs: Sequence[Any], **args: Any) -> Call[list[str]]:
+    """complete, bury, retry or release: jobs of `queue` leave the hands of `process`; OK, ALREADY or STALE for each."""
+    keys = {
+        "queue": space.queue(queue),
+        "wip": space.wip(queue),
+        "held": space.held(process),
+        "finished": space.finished(queue),
+        "failed": space.failed(queue),
+        "scheduled": space.scheduled(queue),
+    }
+    return script(name, _texts, space, keys, {"process": process, "queue_name": queue, **args}, jobs)
+
+
+def renew(space: Keys, process: str, lease: float, started: Sequence[Any] = ()) -> Call[bool]:
+    """`process` lives on; True where its lease had not ended. `started`: id, token, started_at, …"""
+    return script("renew", bool, space, {"leases": space.leases()}, {"process": process, "lease": lease}, started)
+
+
+def sweep(space: Keys, lease: float) -> Call[list[str]]:
+    """The processes whose lease has ended."""
+    return script("sweep", _texts, space, {"leases": space.leases(), "swept": space.swept()}, {"lease": lease})
+
+
+def recover(space: Keys, process: str, *, resigned: bool = False) -> Call[list[str]]:
+    """Put back what a dead process holds; the ids. `resigned`: it says so itself, whatever its lease."""
+    keys = {"held": space.held(process), "leases": space.leases()}
+    return script("recover", _texts, space, keys, {"process": process, "now": "inf" if resigned else ""})
+
+
+def promote(space: Keys, queue: str, limit: int) -> Call[int]:
+    """Move due jobs to their queue; how many were due."""
+    keys = {"scheduled": space.scheduled(queue), "queue": space.queue(queue)}
+    return script("promote", int, space, keys, {"limit": limit})
+
+
+def retain(space: Keys, queue: str, canceled_ttl: float, limit: int) -> Call[int]:
+    """Forget what is past its time; how many canceled jobs were forgotten."""
+    keys = {"finished": space.finished(queue), "failed": space.failed(queue), "canceled": space.canceled(queue)}
+    return script("retain", int, space, keys, {"canceled_ttl": canceled_ttl, "limit": limit})
+
+
+def cancel(space: Keys, job_id: str) -> Call[str | None]:
+    """Cancel a job; its status before, None where there is none."""
+    return script("cancel", _text, space, {"job": space.job(job_id)}, {"id": job_id})
+
+
+def delete(space: Keys, job_id: str) -> Call[bool]:
+    """Forget a job; False where there is none."""
+    return script("delete", bool, space, {"job": space.job(job_id)}, {"id": job_id})
+
+
+def read(space: Keys, job_id: str, *fields: str) -> Call[dict[str, bytes | None]]:
+    """Fields of a job's hash; None for each that is missing."""
+    return Call(("HMGET", space.job(job_id), *fields), lambda values: dict(zip(fields, values, strict=True)))
+
+
+def read_all(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:
+    """A job's whole hash."""
+    return Call(("HGETALL", space.job(job_id)), _pairs)
+
+
+def last_result(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:
+    """The newest entry of RQ's result stream of a job; {} where there is none."""
+    command = ("XREVRANGE", space.results(job_id), "+", "-", "COUNT", 1)
+    return Call(command, lambda entries: _pairs(entries[0][1]) if entries else {})
+
+
+def queue_names(space: Keys) -> Call[list[str]]:
+    """The names of all queues that ever had a job."""
+    start = len(space.queue(""))
+    return Call(("SMEMBERS", space.queues()), lambda keys: sorted(key.decode()[start:] for key in keys))
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
+def _texts(values: list[bytes]) -> list[str]:
+    return [value.decode() for value in values]
+
+
+def _pairs(flat: Any) -> dict[bytes, bytes]:
+    return dict(flat) if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,179 @@
+"""The handle of one job: where it stands, what came of it, and how to stop it."""
+
+import asyncio
+import base64
+import threading
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from postroom.jobs import calls
+from postroom.jobs.broker import Broker
+from postroom.jobs.codecs import decode_result, inflate
+from postroom.jobs.errors import JobCanceled, JobFailed, ResultExpired, ResultTimeout
+from postroom.jobs.results import Listener, looks
+
+R = TypeVar("R")
+
+_PENDING = object()
+_FIELDS = ("status", "result", "p:reason", "exc_info")
+_TRACEBACK_LIMIT = 10_000_000
+
+
+class Job(Generic[R]):
+    """A job that was enqueued, here or elsewhere. Cheap: it holds the id, everything else is asked for."""
+
+    __slots__ = ("_broker", "_listener", "id")
+
+    def __init__(self, job_id: str, broker: Broker, listener: Listener) -> None:
+        self.id = job_id
+        self._broker = broker
+        self._listener = listener
+
+    def __repr__(self) -> str:
+        return f"Job({self.id!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def status(self) -> str | None:
+        """`scheduled`, `queued`, `started`, `deferred`, `finished`, `failed` or `canceled`; None: not on the server."""
+        return _status(self._broker.run(self._read("status")))
+
+    async def astatus(self) -> str | None:
+        """`status`, for an event loop."""
+        return _status(await self._broker.arun(self._read("status")))
+
+    def result(self, timeout: float | None = None) -> R:
+        """What the handler returned; waits for it.
+
+        Args:
+            timeout: seconds; None waits for ever, 0 looks once.
+
+        Raises:
+            ResultTimeout: it has not ended in time.
+            ResultExpired: the job is not on the server (any more).
+            JobFailed: it is a dead letter; the error has its reason and traceback.
+            JobCanceled: it was canceled.
+            Unavailable: the server cannot be reached.
+        """
+        value = self._look()
+        if value is _PENDING:
+            value = self._wait(timeout)
+        if value is _PENDING:
+            raise ResultTimeout(f"job {self.id} has not ended within {timeout} s: it is {self.status()}")
+        return value  # type: ignore[no-any-return]
+
+    async def aresult(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the sync method's signature
+        """`result`, for an event loop."""
+        value = await self._alook()
+        if value is _PENDING:
+            value = await self._await(timeout)
+        if value is _PENDING:
+            raise ResultTimeout(f"job {self.id} has not ended within {timeout} s: it is {await self.astatus()}")
+        return value  # type: ignore[no-any-return]
+
+    def cancel(self) -> bool:
+        """See that the job does not run; where it runs already, that its completion is not accepted.
+
+        Returns:
+            False where it had ended, or is not on the server.
+        """
+        return _was_open(self._broker.run(calls.cancel(self._broker.keys, self.id)))
+
+    async def acancel(self) -> bool:
+        """`cancel`, for an event loop."""
+        return _was_open(await self._broker.arun(calls.cancel(self._broker.keys, self.id)))
+
+    def delete(self) -> bool:
+        """Forget the job wherever it stands, with its result. False where it is not on the server."""
+        return self._broker.run(calls.delete(self._broker.keys, self.id))
+
+    async def adelete(self) -> bool:
+        """`delete`, for an event loop."""
+        return await self._broker.arun(calls.delete(self._broker.keys, self.id))
+
+    def _read(self, *fields: str) -> calls.Call[dict[str, bytes | None]]:
+        return calls.read(self._broker.keys, self.id, *fields)
+
+    def _look(self) -> Any:
+        found = self._broker.run(self._read(*_FIELDS))
+        entry = self._broker.run(calls.last_result(self._broker.keys, self.id)) if _in_stream(found) else {}
+        return _read_result(self.id, found, entry)
+
+    async def _alook(self) -> Any:
+        found = await self._broker.arun(self._read(*_FIELDS))
+        entry = await self._broker.arun(calls.last_result(self._broker.keys, self.id)) if _in_stream(found) else {}
+        return _read_result(self.id, found, entry)
+
+    def _wait(self, timeout: float | None) -> Any:
+        ended = threading.Event()
+        self._listener.add(self.id, ended.set)
+        try:
+            for pause in looks(timeout):
+                ended.wait(pause)
+                ended.clear()
+                value = self._look()
+                if value is not _PENDING:
+                    return value
+            return _PENDING
+        finally:
+            self._listener.remove(self.id, ended.set)
+
+    async def _await(self, timeout: float | None) -> Any:  # noqa: ASYNC109
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(ended.set)
+
+        self._listener.add(self.id, wake)
+        try:
+            for pause in looks(timeout):
+                try:
+                    async with asyncio.timeout(pause):
+                        await ended.wait()
+                except TimeoutError:
+                    pass  # look all the same: the hint may be lost
+                ended.clear()
+                value = await self._alook()
+                if value is not _PENDING:
+                    return value
+            return _PENDING
+        finally:
+            self._listener.remove(self.id, wake)
+
+
+def _status(found: Mapping[str, bytes | None]) -> str | None:
+    status = found["status"]
+    return None if status is None else status.decode()
+
+
+def _was_open(before: str | None) -> bool:
+    return before not in {None, "finished", "failed", "canceled", "stopped"}
+
+
+def _in_stream(found: Mapping[str, bytes | None]) -> bool:
+    """Did RQ's worker end it, or is it RQ's job? Then its result is an entry of RQ's stream."""
+    return found["status"] in {b"finished", b"failed"} and not found["result"] and not found["exc_info"]
+
+
+def _read_result(job_id: str, found: Mapping[str, bytes | None], entry: Mapping[bytes, bytes]) -> Any:
+    match _status(found):
+        case None:
+            raise ResultExpired(f"job {job_id} is not on the server: it ended and its time is over, or it was deleted")
+        case "finished":
+            if found["result"]:
+                return decode_result(found["result"])
+            value = entry.get(b"return_value")
+            return None if value is None else decode_result(base64.b64decode(value))
+        case "failed" | "stopped":
+            text = found["exc_info"] or base64.b64decode(entry.get(b"exc_string", b""))
+            traceback = inflate(text, _TRACEBACK_LIMIT).decode(errors="replace")
+            last_line = traceback.strip().rpartition("\n")[2]
+            raise JobFailed(job_id, (found["p:reason"] or b"").decode() or last_line, traceback)
+        case "canceled":
+            raise JobCanceled(f"job {job_id} was canceled")
+    return _PENDING

@@ -1,0 +1,38 @@
+#!lua flags=allow-oom
+-- bury: make dead letters of jobs that this process holds.
+local wip, failed, held = unpack(KEYS)
+local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
+-- jobs: id, token, reason, traceback, started_at, ended_at, created_at, attempt, ttl (seconds), entry of RQ's result
+--   stream ('' for a job of ours)
+-- returns for each job: OK, ALREADY or STALE
+--@include clock
+--@include fence
+--@include hands
+--@include publish
+--@include dependents
+--@include rq
+local SIZE = 10
+now = clock(now)
+
+local replies, members, dead = {}, {}, {}
+for i = 7, #ARGV, SIZE do
+  local id, token, ttl = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 8])
+  local key = rq .. 'job:' .. id
+  local reply = fence(id, token, process)
+  if reply == 'OK' then
+    redis.call('HSET', key, 'status', 'failed', 'p:reason', ARGV[i + 2], 'exc_info', ARGV[i + 3], 'started_at',
+      ARGV[i + 4], 'ended_at', ARGV[i + 5], 'created_at', ARGV[i + 6], 'p:attempt', ARGV[i + 7], 'origin', queue_name)
+    -- A hash that lost its data would stop RQ's readers; an empty call does not.
+    redis.call('HSETNX', key, 'data', '')
+    redis.call('EXPIRE', key, ttl)
+    redis.call('ZADD', failed, now + ttl, id)
+    if ARGV[i + 9] ~= '' then rq_keep_result(id, ARGV[i + 9], ttl) end
+    dead[#dead + 1] = id
+  end
+  members[#members + 1] = id .. ':' .. token
+  replies[#replies + 1] = reply
+end
+let_go(wip, held, members)
+enqueue_dependents(dead, at)
+publish('buried', queue_name, dead)
+return replies

@@ -1,0 +1,18 @@
+-- cancel: a job that has not ended will not run; one that runs will not be accepted.
+local job = unpack(KEYS)
+local rq, own, id, now, at = unpack(ARGV, 1, 5)
+-- Its id stays on the queue's list, where finding it would take the server's time: the claim discards it.
+-- returns: the job's status before, or nil where there is no such job
+--@include clock
+--@include publish
+
+local known = redis.call('HMGET', job, 'status', 'origin')
+local status, queue_name = known[1], known[2] or ''
+if not status then return nil end
+if status == 'finished' or status == 'failed' or status == 'canceled' or status == 'stopped' then return status end
+redis.call('HSET', job, 'status', 'canceled', 'ended_at', at)
+redis.call('ZREM', rq .. 'scheduled:' .. queue_name, id)
+redis.call('ZREM', rq .. 'deferred:' .. queue_name, id)
+redis.call('ZADD', rq .. 'canceled:' .. queue_name, clock(now), id)
+publish('canceled', queue_name, {id})
+return status

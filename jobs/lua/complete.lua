@@ -1,0 +1,64 @@
+#!lua flags=allow-oom
+-- complete: accept the results of jobs that this process holds.
+local wip, finished, held = unpack(KEYS)
+local rq, own, process, queue_name, now, at, keep, trim_before = unpack(ARGV, 1, 8)
+-- jobs: id, token, result, started_at, ended_at, ttl (seconds; 0 keeps nothing, -1 for ever), entry of RQ's result
+--   stream ('' for a job of ours)
+-- at: now, as RQ writes it · keep: finished jobs kept per queue · trim_before: none that ended later is trimmed
+-- returns for each job: OK, ALREADY or STALE
+--@include clock
+--@include fence
+--@include hands
+--@include publish
+--@include dependents
+--@include rq
+local SIZE = 7
+now = clock(now)
+
+local function finish(id, i)
+  local key, ttl, entry = rq .. 'job:' .. id, tonumber(ARGV[i + 5]), ARGV[i + 6]
+  redis.call('HSET', key, 'status', 'finished', 'started_at', ARGV[i + 3], 'ended_at', ARGV[i + 4],
+    'result', entry == '' and ARGV[i + 2] or '')
+  if entry ~= '' then
+    if ttl ~= 0 then rq_keep_result(id, entry, ttl) end
+    if rq_repeat(id, queue_name, now, at) then return end
+    if ttl == 0 then rq_leave_group(id) end
+  end
+  if ttl == 0 then
+    leave_tombstone(id, ARGV[i + 1])
+    redis.call('UNLINK', key)
+    return
+  end
+  if ttl > 0 then redis.call('EXPIRE', key, ttl) end
+  return ttl > 0 and now + ttl or 'inf'
+end
+
+-- By number: forget the oldest, but none that a client may still be asking for, nor one that runs again.
+local function trim(many)
+  if redis.call('ZCARD', finished) <= tonumber(keep) then return end
+  for _, id in ipairs(redis.call('ZRANGE', finished, 0, 2 * many)) do
+    local job = redis.call('HMGET', rq .. 'job:' .. id, 'status', 'ended_at')
+    if job[1] == 'finished' and job[2] > trim_before then return end
+    if job[1] == 'finished' then redis.call('UNLINK', rq .. 'job:' .. id, rq .. 'results:' .. id) end
+    redis.call('ZREM', finished, id)
+  end
+end
+
+local replies, members, done, scores = {}, {}, {}, {}
+for i = 9, #ARGV, SIZE do
+  local id, token = ARGV[i], ARGV[i + 1]
+  local reply = fence(id, token, process)
+  if reply == 'OK' then
+    local score = finish(id, i)
+    done[#done + 1] = id
+    if score then scores[#scores + 1], scores[#scores + 2] = score, id end
+  end
+  members[#members + 1] = id .. ':' .. token
+  replies[#replies + 1] = reply
+end
+if #scores > 0 then redis.call('ZADD', finished, unpack(scores)) end
+let_go(wip, held, members)
+enqueue_dependents(done, at)
+publish('finished', queue_name, done)
+trim(#done)
+return replies

@@ -1,0 +1,35 @@
+-- dependents: enqueue the deferred jobs whose last open dependency has just ended.
+-- RQ's rule (rq.job.Job.dependencies_are_met): a dependency is met when it finished, was deleted, or failed where the
+-- dependent allows that. RQ's key of a job's dependencies has two colons.
+local function dependencies_met(id, allow_failure)
+  for _, dependency in ipairs(redis.call('SMEMBERS', rq .. 'job::' .. id .. ':dependencies')) do
+    local status = redis.call('HGET', rq .. 'job:' .. dependency, 'status')
+    if status and status ~= 'finished' and not (status == 'failed' and allow_failure) then return false end
+  end
+  return true
+end
+
+local function enqueue_dependents_of(id, at)
+  local waiting = rq .. 'job:' .. id .. ':dependents'
+  for _, dependent in ipairs(redis.call('SMEMBERS', waiting)) do
+    local key = rq .. 'job:' .. dependent
+    local job = redis.call('HMGET', key, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front')
+    if job[1] == 'deferred' and dependencies_met(dependent, job[3] == '1') then
+      redis.call('SREM', waiting, dependent)
+      redis.call('ZREM', rq .. 'deferred:' .. job[2], dependent)
+      redis.call('HSET', key, 'status', 'queued', 'enqueued_at', at)
+      redis.call(job[4] == '1' and 'LPUSH' or 'RPUSH', rq .. 'queue:' .. job[2], dependent)
+    elseif job[1] ~= 'deferred' then
+      redis.call('SREM', waiting, dependent)
+    end
+  end
+end
+
+-- One look for a whole batch: hardly any job has dependents.
+local function enqueue_dependents(ids, at)
+  if #ids == 0 then return end
+  local keys = {}
+  for i, id in ipairs(ids) do keys[i] = rq .. 'job:' .. id .. ':dependents' end
+  if redis.call('EXISTS', unpack(keys)) == 0 then return end
+  for _, id in ipairs(ids) do enqueue_dependents_of(id, at) end
+end

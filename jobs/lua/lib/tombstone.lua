@@ -1,0 +1,12 @@
+-- tombstone: what is left of a deleted job until every client's retries are over: '<token> <nonce>', for 60 s.
+local function leave_tombstone(id, token)
+  local nonce = redis.call('HGET', rq .. 'job:' .. id, 'p:nonce') or ''
+  redis.call('SET', own .. 'gone:' .. id, token .. ' ' .. nonce, 'EX', 60)
+end
+
+-- The token and the nonce of a deleted job; nil where there is no tombstone.
+local function tombstone(id)
+  local text = redis.call('GET', own .. 'gone:' .. id)
+  if not text then return nil end
+  return string.match(text, '^(%S*) (%S*)$')
+end

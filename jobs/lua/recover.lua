@@ -1,0 +1,39 @@
+#!lua flags=allow-oom
+-- recover: put the jobs of a dead worker process back to the head of their queues.
+local held, leases = unpack(KEYS)
+local rq, own, process, now, at = unpack(ARGV, 1, 5)
+-- returns: the ids put back; call again until there are none
+--@include clock
+--@include fence
+--@include publish
+local MOST = 500
+
+-- Re-checked here: the process may have renewed since it was found ended.
+local ends = redis.call('ZSCORE', leases, process)
+if ends and tonumber(ends) > clock(now) then return {} end
+
+local back, queues = {}, {}
+for _, member in ipairs(redis.call('HKEYS', held)) do
+  local id, token = string.match(member, '^([^@:]+):(.+)$')
+  if id and #back < MOST then
+    local queue_name = redis.call('HGET', held, member)
+    redis.call('HDEL', held, member)
+    redis.call('ZREM', rq .. 'wip:' .. queue_name, member)
+    if fence(id, token, process) == 'OK' then
+      -- Without its token nothing of the dead process settles the job any more.
+      redis.call('HDEL', rq .. 'job:' .. id, 'p:token')
+      redis.call('HSET', rq .. 'job:' .. id, 'status', 'queued', 'enqueued_at', at)
+      redis.call('HINCRBY', rq .. 'job:' .. id, 'p:redelivered', 1)
+      redis.call('LPUSH', rq .. 'queue:' .. queue_name, id)
+      queues[queue_name] = queues[queue_name] or {}
+      table.insert(queues[queue_name], id)
+      back[#back + 1] = id
+    end
+  end
+end
+for queue_name, ids in pairs(queues) do publish('recovered', queue_name, ids) end
+if #back < MOST then
+  redis.call('DEL', held)
+  redis.call('ZREM', leases, process)
+end
+return back

@@ -1,0 +1,90 @@
+"""What may be said of one job: where it goes, when, and how long things may take."""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from postroom.jobs.errors import ConfigError
+from postroom.jobs.keys import JOB_ID
+
+
+class OptionFields(TypedDict, total=False):
+    """The keywords of `using(…)`. Times are seconds or timedeltas."""
+
+    queue: str
+    job_id: str
+    delay: float | timedelta
+    run_at: datetime
+    timeout: float | timedelta
+    result_ttl: int | timedelta
+    at_front: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of one job, checked. None: as the task or the settings say.
+
+    Raises:
+        ConfigError: a value is wrong; the text names it.
+    """
+
+    queue: str = "default"
+    job_id: str | None = None
+    delay: float | timedelta | None = None
+    run_at: datetime | None = None
+    timeout: float | timedelta | None = None
+    result_ttl: int | timedelta | None = None
+    at_front: bool = False
+
+    def __post_init__(self) -> None:
+        check_queue_name(self.queue)
+        if self.job_id is not None and not JOB_ID.fullmatch(self.job_id):
+            raise ConfigError(f"job_id={self.job_id!r}: 1 to 128 letters, digits, _ and - are allowed (RQ's rule)")
+        if self.run_at is not None and self.run_at.tzinfo is None:
+            raise ConfigError(f"run_at={self.run_at!r} has no time zone: give an aware datetime, e.g. with tzinfo=UTC")
+        if self.run_at is not None and self.delay is not None:
+            raise ConfigError(f"delay={self.delay!r} and run_at={self.run_at!r}: give one of them")
+        _not_negative("delay", self.delay)
+        if self.timeout is not None and seconds(self.timeout) <= 0:
+            raise ConfigError(f"timeout={self.timeout!r}: must be more than 0 seconds")
+        if self.result_ttl is not None and self.result_ttl != -1:
+            _not_negative("result_ttl", self.result_ttl)
+
+    def but(self, **changes: object) -> "Options":
+        """These options with some changed.
+
+        Raises:
+            ConfigError: an option of that name does not exist, or its value is wrong.
+        """
+        unknown = set(changes) - set(self.__dataclass_fields__)
+        if unknown:
+            raise ConfigError(f"no option {min(unknown)!r}; there are: {', '.join(self.__dataclass_fields__)}")
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def check_queue_name(name: object) -> None:
+    """Raises:
+    ConfigError: `name` cannot be a queue's.
+    """
+    if not isinstance(name, str) or not name or len(name) > 200 or any(c.isspace() or not c.isprintable() for c in name):
+        raise ConfigError(f"queue={name!r}: 1 to 200 printable characters without spaces")
+    if name.endswith(":intermediate"):
+        raise ConfigError(f"queue={name!r}: RQ keeps names that end in ':intermediate' to itself")
+
+
+def seconds(value: float | timedelta) -> float:
+    """A duration in seconds."""
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def whole_seconds(value: float | timedelta) -> int:
+    """A duration in whole seconds, rounded up: RQ's readers take no others."""
+    return math.ceil(seconds(value))
+
+
+def _not_negative(name: str, value: float | timedelta | None) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int | float | timedelta) or not math.isfinite(seconds(value)) or seconds(value) < 0:
+        raise ConfigError(f"{name}={value!r}: must be a number of seconds or a timedelta, and not negative")

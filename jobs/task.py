@@ -1,0 +1,176 @@
+"""The task: a function that may be called, or handed over the counter."""
+
+import warnings
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from postroom.jobs import calls
+from postroom.jobs.broker import Broker
+from postroom.jobs.job import Job
+from postroom.jobs.messages import Message, Placement, batches, message
+from postroom.jobs.options import OptionFields, Options
+from postroom.jobs.results import Listener
+from postroom.jobs.retry import Retry
+from postroom.jobs.settings import Settings
+
+try:
+    from typing import Unpack
+except ImportError:  # pragma: no cover
+    from typing_extensions import Unpack
+
+P = ParamSpec("P")
+C = TypeVar("C", covariant=True)
+R = TypeVar("R")
+
+
+class Counter(Protocol):
+    """What a task needs of its app: where to hand jobs over."""
+
+    settings: Settings
+
+    @property
+    def broker(self) -> Broker: ...
+    @property
+    def listener(self) -> Listener: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[P, R]):
+    """A task's name with options: what `using(…)` returns. May be kept and called any number of times."""
+
+    counter: Counter
+    name: str
+    options: Options
+
+    def using(self, **options: Unpack[OptionFields]) -> "Prepared[P, R]":
+        """The same with some options changed.
+
+        Raises:
+            ConfigError: a value is wrong; the text names it.
+        """
+        return Prepared(self.counter, self.name, self.options.but(**options))
+
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+        """Hand over one call.
+
+        Raises:
+            EncodeError: an argument cannot be encoded.
+            Rejected: the call is too large.
+            DuplicateJob: the `job_id` is taken.
+            Unavailable: the server was not reached within the deadline.
+        """
+        job_ids = self.counter.broker.run(self._call([self._message(args, kwargs)]))
+        return self._job(job_ids[0])
+
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+        """`enqueue`, for an event loop."""
+        job_ids = await self.counter.broker.arun(self._call([self._message(args, kwargs)]))
+        return self._job(job_ids[0])
+
+    @overload
+    def enqueue_many(self, calls: Collection[Sequence[Any]]) -> list[str]: ...
+    @overload
+    def enqueue_many(self, calls: Iterator[Sequence[Any]]) -> Iterator[str]: ...
+    def enqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str] | Iterator[str]:
+        """Hand over many calls, each a sequence of positional arguments, some hundreds in a round trip.
+
+        A list (any collection) is enqueued at once and its job ids are returned. An iterator is read as the returned
+        iterator of job ids is: an id comes when its job is acknowledged, and only one batch is ever held in memory.
+
+        Raises:
+            EncodeError, Rejected, Unavailable: as `enqueue` does. The batches before are enqueued.
+        """
+        if isinstance(calls, Collection):
+            return [job_id for batch in self._batches(calls) for job_id in self.counter.broker.run(self._call(batch))]
+        return _Acknowledged(self.counter.broker.run(self._call(batch)) for batch in self._batches(calls))
+
+    async def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> AsyncIterator[str]:
+        """`enqueue_many` of any iterable, for an event loop: iterate it to enqueue."""
+        for batch in self._batches(calls):
+            for job_id in await self.counter.broker.arun(self._call(batch)):
+                yield job_id
+
+    def _message(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Message:
+        return message(self.name, args, kwargs, self.options, self.counter.settings.payload_limit)
+
+    def _batches(self, calls: Iterable[Sequence[Any]]) -> Iterator[list[Message]]:
+        options = self.options.but(job_id=None)
+        return batches(self.name, ((args, {}) for args in calls), options, self.counter.settings.payload_limit)
+
+    def _call(self, messages: Sequence[Message]) -> calls.Call[list[str]]:
+        return calls.enqueue(self.counter.broker.keys, self.options.queue, messages, Placement.of(self.options))
+
+    def _job(self, job_id: str) -> Job[R]:
+        return Job(job_id, self.counter.broker, self.counter.listener)
+
+
+class _Acknowledged(Iterator[str]):
+    """Job ids as they are acknowledged. Says so when it is dropped unread: then nothing was enqueued."""
+
+    def __init__(self, batches: Iterator[list[str]]) -> None:
+        self._ids = (job_id for batch in batches for job_id in batch)
+        self._read = False
+
+    def __next__(self) -> str:
+        self._read = True
+        return next(self._ids)
+
+    def __del__(self) -> None:
+        if not self._read:
+            warnings.warn(
+                "enqueue_many(iterator) was never read, so nothing was enqueued: iterate what it returns, or give a list",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+class TaskFunction(Protocol[P, C, R]):
+    """A declared function: called as ever, or enqueued."""
+
+    task: "Task[P, R]"
+    __name__: str
+    __qualname__: str
+    __module__: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C: ...
+    def using(self, **options: Unpack[OptionFields]) -> Prepared[P, R]: ...
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]: ...
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]: ...
+    @overload
+    def enqueue_many(self, calls: Collection[Sequence[Any]]) -> list[str]: ...
+    @overload
+    def enqueue_many(self, calls: Iterator[Sequence[Any]]) -> Iterator[str]: ...
+    def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> AsyncIterator[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[P, R]):
+    """A declared function with its name and its defaults."""
+
+    name: str
+    function: Callable[..., Any]
+    prepared: Prepared[P, R]
+    retry: Retry | None = None
+
+    @property
+    def queue(self) -> str:
+        """The queue that its jobs go to by default."""
+        return self.prepared.options.queue
+
+    @property
+    def timeout(self) -> float | timedelta | None:
+        """How long its jobs may run (seconds), where the call does not say."""
+        return self.prepared.options.timeout
+
+    @property
+    def result_ttl(self) -> int | timedelta | None:
+        """How long its results are kept (seconds), where the call does not say."""
+        return self.prepared.options.result_ttl
+
+    def attach(self) -> None:
+        """Give the function its `enqueue` and the rest. It stays a plain function, so that RQ can enqueue and import it."""
+        for name in ("using", "enqueue", "aenqueue", "enqueue_many", "aenqueue_many"):
+            setattr(self.function, name, getattr(self.prepared, name))
+        self.function.task = self  # type: ignore[attr-defined]
