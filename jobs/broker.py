@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -61,7 +61,15 @@ class Broker:
         return self.run_many([call])[0]  # type: ignore[no-any-return]
 
     def run_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        """Send calls in one round trip; raises as `run` does, and for the first call that fails."""
+        """Send calls in one round trip; raises as `run` does, and for the first call that is refused."""
+        return [_or_raise(reply) for reply in self.try_many(calls)]
+
+    def try_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        """Send calls in one round trip; a call that is refused has its ScriptFailed in its place.
+
+        Raises:
+            Unavailable: the server was not reached within the deadline.
+        """
         try:
             return _drive(_exchange(calls), self._send)
         except (RedisError, OSError) as error:
@@ -74,13 +82,14 @@ class Broker:
     async def arun(self, call: Call[T]) -> T:
         """`run`, for an event loop."""
         try:
-            return (await _adrive(_exchange([call]), self._asend))[0]  # type: ignore[no-any-return]
+            return _or_raise((await _adrive(_exchange([call]), self._asend))[0])  # type: ignore[no-any-return]
         except (RedisError, OSError) as error:
             self._give_up_on(error)
         try:
-            return (await AsyncRetrying(**self._policy())(_adrive_again, call, self._asend))[0]  # type: ignore[no-any-return]
+            replies = await AsyncRetrying(**self._policy())(_adrive_again, call, self._asend)
         except (RedisError, OSError) as error:
             raise self._unavailable(error) from error
+        return _or_raise(replies[0])  # type: ignore[no-any-return]
 
     def client(self, **options: Any) -> redis.Redis:
         """A redis-py client of its own, for what blocks (waiters) and for RQ's code. The caller closes it."""
@@ -153,9 +162,7 @@ class Broker:
         if not _passing(error):
             raise self._unavailable(error) from error
 
-    def _unavailable(self, error: Exception) -> Exception:
-        if isinstance(error, ResponseError) and not isinstance(error, AuthenticationError):
-            return ScriptFailed(str(error))
+    def _unavailable(self, error: Exception) -> Unavailable:
         return Unavailable(f"{self.safe_url} was not reached: {_explain(error)}")
 
 
@@ -171,10 +178,19 @@ def _exchange(calls: Sequence[Call[Any]]) -> Exchange:
         again = yield [*(("SCRIPT", "LOAD", source) for source in sources), *(calls[i].command for i in unknown)]
         for i, reply in zip(unknown, again[len(sources) :], strict=True):
             replies[i] = reply
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+    return [_meaning(call, reply) for call, reply in zip(calls, replies, strict=True)]
+
+
+def _meaning(call: Call[Any], reply: Any) -> Any:
+    if isinstance(reply, BusyLoadingError | AuthenticationError):
+        raise reply
+    return ScriptFailed(str(reply)) if isinstance(reply, Exception) else call.parse(reply)
+
+
+def _or_raise(reply: Any) -> Any:
+    if isinstance(reply, ScriptFailed):
+        raise reply
+    return reply
 
 
 def _drive(exchange: Exchange, send: Callable[[Sequence[Sequence[Any]]], list[Any]]) -> list[Any]:
@@ -207,10 +223,8 @@ def _reply(read: Callable[[], Any]) -> Any:
 
 
 def _passing(error: BaseException) -> bool:
-    """May this pass by itself? A refusal and a certificate that does not verify will not."""
-    if isinstance(error, AuthenticationError) or _certificate(error):
-        return False
-    return not isinstance(error, ResponseError)
+    """May this pass by itself? A wrong password and a certificate that does not verify will not."""
+    return not isinstance(error, AuthenticationError) and _certificate(error) is None
 
 
 def _certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:

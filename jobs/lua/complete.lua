@@ -12,6 +12,7 @@ local rq, own, process, queue_name, now, at, keep, trim_before = unpack(ARGV, 1,
 --@include publish
 --@include dependents
 --@include rq
+--@include trim
 local SIZE = 7
 now = clock(now)
 
@@ -33,17 +34,6 @@ local function finish(id, i)
   return ttl > 0 and now + ttl or 'inf'
 end
 
--- By number: forget the oldest, but none that a client may still be asking for, nor one that runs again.
-local function trim(many)
-  if redis.call('ZCARD', finished) <= tonumber(keep) then return end
-  for _, id in ipairs(redis.call('ZRANGE', finished, 0, 2 * many)) do
-    local job = redis.call('HMGET', rq .. 'job:' .. id, 'status', 'ended_at')
-    if job[1] == 'finished' and job[2] > trim_before then return end
-    if job[1] == 'finished' then redis.call('UNLINK', rq .. 'job:' .. id, rq .. 'results:' .. id) end
-    redis.call('ZREM', finished, id)
-  end
-end
-
 local replies, members, done, scores = {}, {}, {}, {}
 for i = 9, #ARGV, SIZE do
   local id, token = ARGV[i], ARGV[i + 1]
@@ -60,5 +50,5 @@ if #scores > 0 then redis.call('ZADD', finished, unpack(scores)) end
 let_go(wip, held, members)
 enqueue_dependents(done, at)
 publish('finished', queue_name, done)
-trim(#done)
+trim(finished, keep, trim_before, 2 * #done)
 return replies

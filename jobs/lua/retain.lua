@@ -6,8 +6,8 @@ local rq, now, canceled_ttl, limit = unpack(ARGV, 1, 4)
 --@include clock
 now = clock(now)
 
-redis.call('ZREMRANGEBYSCORE', finished, '-inf', now)
-redis.call('ZREMRANGEBYSCORE', failed, '-inf', now)
+redis.call('ZREMRANGEBYSCORE', finished, 0, now)
+redis.call('ZREMRANGEBYSCORE', failed, 0, now)
 local old = redis.call('ZRANGEBYSCORE', canceled, '-inf', now - canceled_ttl, 'LIMIT', 0, limit)
 for _, id in ipairs(old) do
   if redis.call('HGET', rq .. 'job:' .. id, 'status') == 'canceled' then redis.call('UNLINK', rq .. 'job:' .. id) end

@@ -1,0 +1,21 @@
+-- runnable: which ids on a queue's list are jobs to run, and what running them needs to know.
+local FIELDS = {'status', 'data', 'p:type', 'p:attempt', 'p:first', 'timeout', 'result_ttl', 'created_at',
+  'success_callback_name', 'p:reason'}
+local STATUS, DATA, TYPE, SAVED_BY_RQ = 1, 2, 3, 9
+
+local function values_of(id)
+  local values = redis.pcall('HMGET', rq .. 'job:' .. id, unpack(FIELDS))
+  if not values.err then return values end
+  -- Something else stands where the hash belongs. Put it aside, so that the job can end as a dead letter.
+  redis.call('RENAME', rq .. 'job:' .. id, own .. 'foreign:' .. id)
+  values = redis.call('HMGET', rq .. 'job:' .. id, unpack(FIELDS))
+  values[STATUS], values[TYPE] = 'queued', 'foreign'
+  return values
+end
+
+-- docs/internals.md has the table. Every other id is a leftover of RQ's pushes or of a lazy cancellation; its job, if
+-- there is one, stands in another structure.
+local function may_run(id, values)
+  local status = values[STATUS]
+  return status == 'queued' or status == 'created' or (not status and redis.call('EXISTS', rq .. 'job:' .. id) == 1)
+end

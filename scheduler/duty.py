@@ -1,0 +1,57 @@
+"""A duty: something that must happen though nobody asks. Any number of processes may do the same duties at once."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+from postroom.jobs.app import Postroom
+from postroom.jobs.errors import BrokerError
+
+log = logging.getLogger("postroom.scheduler")
+
+
+class Duty(Protocol):
+    """One duty. All have this shape; each is a file of its own."""
+
+    every: float
+    """Seconds between two rounds."""
+
+    def do(self, app: Postroom) -> None:
+        """One round. Idempotent, and safe beside any number of others.
+
+        Raises:
+            BrokerError: the server is not there, or refused; the next round tries again.
+        """
+
+
+class Rounds:
+    """Does duties in a thread of its own until it is stopped."""
+
+    def __init__(self, app: Postroom, duties: Sequence[Duty]) -> None:
+        self._app, self._duties = app, duties
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._go, args=(duty,), name=f"postroom-{type(duty).__name__.lower()}", daemon=True)
+            for duty in duties
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End after the round under way."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _go(self, duty: Duty) -> None:
+        failing = False
+        while not self._stopped.wait(duty.every):
+            try:
+                duty.do(self._app)
+            except BrokerError as error:
+                if not failing:
+                    log.warning("%s will be tried again: %s", type(duty).__name__, error)
+                failing = True
+                continue
+            failing = False

@@ -1,0 +1,20 @@
+"""The duty of retention: what is past its time is forgotten."""
+
+from postroom.jobs import calls
+from postroom.jobs.app import Postroom
+
+BATCH = 500
+
+
+class Retain:
+    """Sweeps the registries of every queue."""
+
+    every = 10.0
+
+    def do(self, app: Postroom) -> None:
+        """One round: a script per queue; again for those that had a full batch."""
+        queues = app.broker.run(calls.queue_names(app.keys))
+        while queues:
+            ttl = app.settings.canceled_ttl
+            gone = app.broker.try_many([calls.retain(app.keys, queue, ttl, BATCH) for queue in queues])
+            queues = [queue for queue, count in zip(queues, gone, strict=True) if count == BATCH]

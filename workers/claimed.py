@@ -1,0 +1,68 @@
+"""What a claim brought: jobs in this process's hands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_WIDTH = 11  # claim.lua: the id, then its FIELDS
+
+
+@dataclass(slots=True)
+class Claimed:
+    """One job that this process may run: its place, its fence and the fields that running it needs, as stored."""
+
+    id: str
+    queue: str
+    token: int
+    data: bytes | None
+    content_type: str | None
+    attempts_made: int
+    first_started: float | None
+    timeout: bytes | None
+    result_ttl: bytes | None
+    created_at: bytes | None
+    saved_by_rq: bool
+    at: float
+    """When it was claimed, by time.monotonic()."""
+
+    @property
+    def made_by_rq(self) -> bool:
+        """RQ's producer made it: RQ's rules hold for it."""
+        return self.content_type is None
+
+    @property
+    def attempt(self) -> int:
+        """The number of this execution as the retry policy counts, 1 for the first."""
+        return self.attempts_made + 1
+
+
+def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:
+    """The jobs of a reply of claim.lua; `at` is time.monotonic()."""
+    if not reply:
+        return []
+    token = int(reply[0])
+    return [_read(reply[i : i + _WIDTH], queue, token, at) for i in range(1, len(reply), _WIDTH)]
+
+
+def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
+    job_id, _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason = row
+    # A dead letter that RQ's requeue brought back begins anew: its reason still stands, its status does not.
+    redriven = reason is not None
+    return Claimed(
+        job_id.decode(),
+        queue,
+        token,
+        data,
+        kind.decode() if kind else None,
+        0 if redriven else _number(attempts),
+        None if redriven or not first else float(first),
+        timeout,
+        result_ttl,
+        created_at,
+        rq_mark is not None,
+        at,
+    )
+
+
+def _number(text: bytes | None) -> int:
+    return int(text) if text and text.isdigit() else 0
