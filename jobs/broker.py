@@ -91,6 +91,14 @@ class Broker:
             raise self._unavailable(error) from error
         return _or_raise(replies[0])  # type: ignore[no-any-return]
 
+    def ping(self) -> None:
+        """Reach the server.
+
+        Raises:
+            Unavailable: it was not reached within the deadline.
+        """
+        self.run(Call(("PING",), bool))
+
     def client(self, **options: Any) -> redis.Redis:
         """A redis-py client of its own, for what blocks (waiters) and for RQ's code. The caller closes it."""
         return redis.Redis(connection_pool=self._make_pool(redis.ConnectionPool, **options))

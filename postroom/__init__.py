@@ -1,10 +1,13 @@
 """Postroom: hand a job over the counter and walk away."""
 
+from postroom.embedded import ensure_running
 from postroom.jobs.app import Postroom
+from postroom.jobs.broker import SCHEMES
 from postroom.jobs.context import current_job
 from postroom.jobs.errors import (
     ConfigError,
     DuplicateJob,
+    EncodeError,
     JobCanceled,
     JobFailed,
     JobTimeout,
@@ -17,6 +20,8 @@ from postroom.jobs.errors import (
 from postroom.jobs.job import Job
 from postroom.jobs.retry import Retry
 
+SCHEMES["embedded"] = ensure_running
+
 __all__ = [
     "Postroom",
     "Job",
@@ -25,6 +30,7 @@ __all__ = [
     "PostroomError",
     "ConfigError",
     "DuplicateJob",
+    "EncodeError",
     "JobCanceled",
     "JobFailed",
     "JobTimeout",

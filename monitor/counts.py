@@ -1,0 +1,42 @@
+"""How many jobs are where."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from postroom.jobs import calls
+from postroom.jobs.broker import Broker
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """The jobs of one queue by state. `queued` counts ids on the list, canceled ones that were not reached yet included."""
+
+    name: str
+    queued: int
+    started: int
+    scheduled: int
+    deferred: int
+    finished: int
+    failed: int
+    canceled: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def count_jobs(broker: Broker, names: list[str] | None = None) -> list[QueueCounts]:
+    """The counts of each queue (default: all that ever had a job), in one round trip.
+
+    Raises:
+        Unavailable: the server was not reached.
+    """
+    keys = broker.keys
+    names = broker.run(calls.queue_names(keys)) if names is None else names
+    asked: list[calls.Call[int]] = []
+    for name in names:
+        asked.append(calls.Call(("LLEN", keys.queue(name)), int))
+        registries = (keys.wip, keys.scheduled, keys.deferred, keys.finished, keys.failed, keys.canceled)
+        asked += [calls.Call(("ZCARD", registry(name)), int) for registry in registries]
+    counts = broker.run_many(asked)
+    return [QueueCounts(name, *counts[7 * i : 7 * i + 7]) for i, name in enumerate(names)]
