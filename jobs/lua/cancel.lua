@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- cancel: a job that has not ended will not run; one that runs will not be accepted.
 local job = unpack(KEYS)
 local rq, own, id, now, at = unpack(ARGV, 1, 5)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- claim: hand the jobs at the head of a queue to a worker process.
 local queue, wip, held, leases, last_token = unpack(KEYS)
 local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)

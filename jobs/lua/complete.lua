@@ -25,8 +25,9 @@ local function finish(id, i)
     if rq_repeat(id, queue_name, now, at) then return end
     if ttl == 0 then rq_leave_group(id) end
   end
+  -- Gone before a client's retries are over: they must still be told.
+  if ttl >= 0 and ttl < TOMBSTONE_TTL then leave_tombstone(id, ARGV[i + 1]) end
   if ttl == 0 then
-    leave_tombstone(id, ARGV[i + 1])
     redis.call('UNLINK', key)
     return
   end

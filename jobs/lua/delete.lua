@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- delete: forget a job, wherever it stands.
 local job = unpack(KEYS)
 local rq, own, id = unpack(ARGV, 1, 3)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- promote: move the jobs that are due from the scheduled registry to the queue.
 local scheduled, queue = unpack(KEYS)
 local rq, limit, now, at = unpack(ARGV, 1, 4)

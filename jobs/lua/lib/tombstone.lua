@@ -1,7 +1,9 @@
--- tombstone: what is left of a deleted job until every client's retries are over: '<token> <nonce>', for 60 s.
+-- tombstone: what is left of a deleted job until every client's retries are over: '<token> <nonce>'.
+local TOMBSTONE_TTL = 60
+
 local function leave_tombstone(id, token)
   local nonce = redis.call('HGET', rq .. 'job:' .. id, 'p:nonce') or ''
-  redis.call('SET', own .. 'gone:' .. id, token .. ' ' .. nonce, 'EX', 60)
+  redis.call('SET', own .. 'gone:' .. id, token .. ' ' .. nonce, 'EX', TOMBSTONE_TTL)
 end
 
 -- The token and the nonce of a deleted job; nil where there is no tombstone.
