@@ -168,7 +168,9 @@ def test_it_survives_its_starter_who_has_nothing_to_reap(project: Path) -> None:
 
 
 def test_ctrl_c_on_its_starter_does_not_reach_it(project: Path) -> None:
-    script = f"import time\ntry:\n  {START}\n  time.sleep(60)\nexcept KeyboardInterrupt: print('interrupted')"
+    # A shell's background job, as this test may be, ignores SIGINT, and so would the starter: give it Python's default.
+    listen = "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"{listen}\ntry:\n  {START}\n  time.sleep(60)\nexcept KeyboardInterrupt: print('interrupted')"
     starter = python(script, project, start_new_session=True)
     assert starter.stdout is not None
     starter.stdout.readline()
