@@ -40,7 +40,7 @@ check: $(STAMP) links  ## ruff, mypy strict, import-linter, house rules
 	@$(BIN)/ruff format --check .
 	@MYPYPATH=$(LINKS) $(BIN)/mypy -p postroom
 	@$(BIN)/mypy tests benchmarks examples
-	@PYTHONPATH=$(LINKS) $(BIN)/lint-imports --no-logo
+	@cd $(LINKS) && ../$(BIN)/lint-imports --no-logo --config ../pyproject.toml
 	@$(BIN)/python tests/house.py
 
 lua: $(STAMP)  ## table tests of the scripts, then a mutation run: every redis.call taken out must turn a test red

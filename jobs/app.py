@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from postroom.jobs.broker import SCHEMES, Broker
 from postroom.jobs.errors import ConfigError, UnknownTask
@@ -14,7 +14,7 @@ from postroom.jobs.options import OptionFields, Options, check_queue_name
 from postroom.jobs.results import Listener
 from postroom.jobs.retry import Retry
 from postroom.jobs.settings import Settings
-from postroom.jobs.task import Prepared, Task, TaskFunction, Unpack
+from postroom.jobs.task import Prepared, Task, TaskFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -187,7 +187,7 @@ class Postroom:
         if not url:
             raise ConfigError(
                 "no server is set: export POSTROOM_REDIS_URL=redis://host:6379/0 (or REDIS_URL), set redis_url in "
-                '[tool.postroom] of pyproject.toml, or write Postroom("redis://…"). For a server of this project\'s own '
+                '[tool.postroom] of pyproject.toml, or write Postroom("redis://…"). For one of this project\'s own '
                 'on this machine: POSTROOM_REDIS_URL=embedded, or Postroom("embedded")'
             )
         if url not in SCHEMES and not url.startswith(_PLAIN_SCHEMES):
@@ -216,5 +216,5 @@ class Postroom:
 
 
 def _place(function: Callable[..., Any]) -> str:
-    code = function.__code__  # type: ignore[attr-defined]
+    code = function.__code__
     return f"{code.co_filename}:{code.co_qualname}"

@@ -86,7 +86,7 @@ class Broker:
         except (RedisError, OSError) as error:
             self._give_up_on(error)
         try:
-            replies = await AsyncRetrying(**self._policy())(_adrive_again, call, self._asend)
+            replies: list[Any] = await AsyncRetrying(**self._policy())(_adrive_again, call, self._asend)
         except (RedisError, OSError) as error:
             raise self._unavailable(error) from error
         return _or_raise(replies[0])  # type: ignore[no-any-return]
@@ -162,7 +162,7 @@ class Broker:
         return {
             "stop": stop_after_delay(self.deadline),
             "wait": wait_random_exponential(multiplier=0.02, max=0.5),
-            "retry": retry_if_exception(lambda error: _passing(error)),
+            "retry": retry_if_exception(_passing),
             "reraise": True,
         }
 

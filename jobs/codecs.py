@@ -84,7 +84,9 @@ def encode_result(value: Any, limit: int) -> bytes:
             "return JSON, or declare the task with result_ttl=0"
         ) from error
     if len(data) > limit:
-        raise EncodeError(f"the result has {len(data):,} bytes, the limit is {limit:,}: store it elsewhere, return its name")
+        raise EncodeError(
+            f"the result has {len(data):,} bytes, the limit is {limit:,}: store it elsewhere, return its name"
+        )
     if b"null" in data and (place := _not_finite(value, "result")):
         raise EncodeError(f"{place} is NaN or infinite, which JSON cannot carry")
     return data

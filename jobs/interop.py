@@ -81,7 +81,9 @@ class RqJob:
             raise DecodeError(f"a field of the job's hash cannot be read: {error}") from error
         if pickled:
             _, instance, args, kwargs = name_and_call = _unpickle(data, limit)
-            name = name_and_call[0] if instance is None else f"{type(instance).__module__}.{type(instance).__qualname__}"
+            name = (
+                name_and_call[0] if instance is None else f"{type(instance).__module__}.{type(instance).__qualname__}"
+            )
             function = find(name) if instance is None else getattr(instance, name_and_call[0])
         else:
             name, args, kwargs = decode_call(data, None, saved_by_rq=True, limit=limit)
@@ -96,17 +98,17 @@ class RqJob:
     @property
     def timeout(self) -> float | None:
         """Seconds that it may run, where RQ's producer said so; -1 for ever."""
-        return cast("float | None", self._job.timeout)
+        return self._job.timeout
 
     @property
     def result_ttl(self) -> int | None:
         """Seconds that its result is kept, where RQ's producer said so."""
-        return cast("int | None", self._job.result_ttl)
+        return self._job.result_ttl
 
     @property
     def failure_ttl(self) -> int | None:
         """Seconds that its failure is kept, where RQ's producer said so."""
-        return cast("int | None", self._job.failure_ttl)
+        return self._job.failure_ttl
 
     def call(self) -> Any:
         """Run the handler, with `rq.get_current_job()` in place."""
@@ -147,7 +149,10 @@ class RqJob:
         self._send_webhooks("finished", None)
 
     def failed(self, exc_info: ExcInfo, traceback: str) -> None:
-        """Run the failure callback, which may raise, then the webhooks, which do not. Not for a failure that is retried."""
+        """Run the failure callback, which may raise, then the webhooks, which do not.
+
+        Not for a failure that is retried.
+        """
         self._job.ended_at = datetime.now(UTC)
         try:
             execute_failure_callback(self._job, TimerDeathPenalty, *exc_info)
@@ -188,7 +193,7 @@ class RqJob:
             if webhook.method == "POST":
                 body = json.dumps(webhook.get_payload(self._job, exc_string=traceback)).encode()
                 headers = {"Content-Type": "application/json", **headers}
-            request = Request(webhook.url, data=body, headers=headers, method=webhook.method)  # noqa: S310 - rq checked the scheme
+            request = Request(webhook.url, data=body, headers=headers, method=webhook.method)  # noqa: S310
             try:
                 with _opener.open(request, timeout=webhook.timeout):
                     pass

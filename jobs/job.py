@@ -146,7 +146,7 @@ class Job(Generic[R]):
             self._listener.remove(self.id, wake)
 
 
-def _status(found: Mapping[str, bytes | None]) -> str | None:
+def _status(found: dict[str, bytes | None]) -> str | None:
     status = found["status"]
     return None if status is None else status.decode()
 
@@ -160,7 +160,7 @@ def _in_stream(found: Mapping[str, bytes | None]) -> bool:
     return found["status"] in {b"finished", b"failed"} and not found["result"] and not found["exc_info"]
 
 
-def _read_result(job_id: str, found: Mapping[str, bytes | None], entry: Mapping[bytes, bytes]) -> Any:
+def _read_result(job_id: str, found: dict[str, bytes | None], entry: Mapping[bytes, bytes]) -> Any:
     match _status(found):
         case None:
             raise ResultExpired(f"job {job_id} is not on the server: it ended and its time is over, or it was deleted")

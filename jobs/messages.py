@@ -27,7 +27,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where new jobs go: `back` or `front` of the queue, or `scheduled`, `due` (epoch) or `delay` (from now) in seconds."""
+    """Where new jobs go: `back` or `front` of the queue, or `scheduled` at `due` (epoch) or in `delay` seconds."""
 
     where: str
     due: float | str = ""
@@ -70,8 +70,8 @@ def message(
         )
     at = at or rq_time()
     scheduled = options.run_at is not None or bool(options.delay)
-    fields = ["data", data, "origin", options.queue, "status", "scheduled" if scheduled else "queued", "created_at", at]
-    fields += ["p:type", JSON]
+    status = "scheduled" if scheduled else "queued"
+    fields: list[Any] = ["data", data, "origin", options.queue, "status", status, "created_at", at, "p:type", JSON]
     if not scheduled:
         fields += ["enqueued_at", at]
     if scheduled and options.at_front:
@@ -90,7 +90,7 @@ def message(
 def batches(
     name: str, calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], options: Options, limit: int
 ) -> Iterator[list[Message]]:
-    """Messages of many calls in batches that one script takes: bounded by number and by bytes, made as they are asked."""
+    """Messages of many calls in batches for one script each, bounded by number and bytes, made when asked for."""
     batch: list[Message] = []
     size = 0
     at = ""

@@ -67,7 +67,12 @@ def check_queue_name(name: object) -> None:
     """Raises:
     ConfigError: `name` cannot be a queue's.
     """
-    if not isinstance(name, str) or not name or len(name) > 200 or any(c.isspace() or not c.isprintable() for c in name):
+    if (
+        not isinstance(name, str)
+        or not name
+        or len(name) > 200
+        or any(c.isspace() or not c.isprintable() for c in name)
+    ):
         raise ConfigError(f"queue={name!r}: 1 to 200 printable characters without spaces")
     if name.endswith(":intermediate"):
         raise ConfigError(f"queue={name!r}: RQ keeps names that end in ':intermediate' to itself")

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
@@ -15,13 +15,8 @@ from postroom.jobs.results import Listener
 from postroom.jobs.retry import Retry
 from postroom.jobs.settings import Settings
 
-try:
-    from typing import Unpack
-except ImportError:  # pragma: no cover
-    from typing_extensions import Unpack
-
 P = ParamSpec("P")
-C = TypeVar("C", covariant=True)
+C_co = TypeVar("C_co", covariant=True)
 R = TypeVar("R")
 
 
@@ -120,13 +115,13 @@ class _Acknowledged(Iterator[str]):
     def __del__(self) -> None:
         if not self._read:
             warnings.warn(
-                "enqueue_many(iterator) was never read, so nothing was enqueued: iterate what it returns, or give a list",
+                "enqueue_many(iterator) was not read, so nothing was enqueued: iterate over the result, or give a list",
                 RuntimeWarning,
                 stacklevel=2,
             )
 
 
-class TaskFunction(Protocol[P, C, R]):
+class TaskFunction(Protocol[P, C_co, R]):
     """A declared function: called as ever, or enqueued."""
 
     task: "Task[P, R]"
@@ -134,7 +129,7 @@ class TaskFunction(Protocol[P, C, R]):
     __qualname__: str
     __module__: str
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C_co: ...
     def using(self, **options: Unpack[OptionFields]) -> Prepared[P, R]: ...
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]: ...
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]: ...
@@ -170,7 +165,7 @@ class Task(Generic[P, R]):
         return self.prepared.options.result_ttl
 
     def attach(self) -> None:
-        """Give the function its `enqueue` and the rest. It stays a plain function, so that RQ can enqueue and import it."""
+        """Give the function its `enqueue` and the rest. It stays a plain function: RQ can enqueue and import it."""
         for name in ("using", "enqueue", "aenqueue", "enqueue_many", "aenqueue_many"):
             setattr(self.function, name, getattr(self.prepared, name))
         self.function.task = self  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from postroom.jobs.broker import Broker
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """The jobs of one queue by state. `queued` counts ids on the list, canceled ones that were not reached yet included."""
+    """The jobs of one queue by state. `queued` counts ids on the list, also canceled ones that no claim has met yet."""
 
     name: str
     queued: int

@@ -35,7 +35,15 @@ def finished(job: Claimed, result: bytes, started: float, ended: float, ttl: int
 
 
 def buried(
-    job: Claimed, reason: str, traceback: str, started: float, ttl: int, *, attempt: int, created_at: str, entry: str = ""
+    job: Claimed,
+    reason: str,
+    traceback: str,
+    started: float,
+    ttl: int,
+    *,
+    attempt: int,
+    created_at: str,
+    entry: str = "",
 ) -> Outcome:
     """It will not be tried again by itself."""
     ended = rq_time()

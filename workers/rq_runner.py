@@ -1,9 +1,7 @@
-"""Run a job that RQ's producer made: RQ's callbacks, Retry, Repeat, Group and webhooks take effect around the handler."""
+"""Run a job that RQ's producer made, with RQ's callbacks, Retry, Repeat, Group and webhooks around the handler."""
 
 import time
 import traceback
-from collections.abc import Mapping
-from typing import Any
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
@@ -43,7 +41,7 @@ class RqRunner:
             slot.claim = None
 
     def _load(self, job: Claimed) -> RqJob:
-        stored: Mapping[bytes, bytes] = self._app.broker.run(calls.read_all(self._app.keys, job.id))
+        stored = self._app.broker.run(calls.read_all(self._app.keys, job.id))
         return RqJob.load(
             job.id,
             stored,
@@ -83,9 +81,7 @@ class RqRunner:
             return self._after(theirs, retried(job, delay, {**fields, "exc_info": text[-20_000:]}, front=front))
         entry = theirs.entry(self._process, job.token, started, exc_string=text)
         reason = f"{type(shown).__name__}: {shown}"
-        return self._after(
-            theirs, self._runner.bury(job, reason, text, started, ttl=theirs.failure_ttl, entry=entry)
-        )
+        return self._after(theirs, self._runner.bury(job, reason, text, started, ttl=theirs.failure_ttl, entry=entry))
 
     def _after(self, theirs: RqJob, outcome: Outcome) -> Outcome:
         outcome.after = theirs.release_rate_limit

@@ -53,9 +53,7 @@ class Runner:
             slot.claim = None
         return finished(job, result, started, time.time(), ttl)
 
-    def call(
-        self, function: Callable[..., Any], args: Any, kwargs: Any, run: Run, slot: Slot, timeout: float
-    ) -> Any:
+    def call(self, function: Callable[..., Any], args: Any, kwargs: Any, run: Run, slot: Slot, timeout: float) -> Any:
         """Call the handler in a context of its own, under its timeout.
 
         Raises:
@@ -80,7 +78,14 @@ class Runner:
             first = job.first_started or started
             delay = task.retry.delay(job.attempt, first, shown)
             if delay is not None:
-                log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", job.id, name, job.attempt, delay, _line(shown))
+                log.info(
+                    "job %s (%s) failed, attempt %d; again in %.1f s: %s",
+                    job.id,
+                    name,
+                    job.attempt,
+                    delay,
+                    _line(shown),
+                )
                 fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": text[-20_000:]}
                 return retried(job, delay, fields)
         return self.bury(job, _line(shown), text, started)
@@ -94,7 +99,9 @@ class Runner:
         if not _is_date(created_at):
             created_at = rq_time()
         ttl = self._settings.failure_ttl if ttl is None else ttl
-        return buried(job, reason, text or reason, started, ttl, attempt=job.attempt, created_at=created_at, entry=entry)
+        return buried(
+            job, reason, text or reason, started, ttl, attempt=job.attempt, created_at=created_at, entry=entry
+        )
 
     def _read(self, job: Claimed) -> tuple[str, Any, Any]:
         if job.content_type == "foreign":
@@ -131,7 +138,9 @@ class Runner:
 def _shown(error: BaseException, timeout: float) -> BaseException:
     """What users see of an error: a timeout as TimeoutError, so that a retry policy can name it."""
     if isinstance(error, JobTimeout):
-        return TimeoutError(f"the handler ran longer than its timeout of {timeout:g} s").with_traceback(error.__traceback__)
+        return TimeoutError(f"the handler ran longer than its timeout of {timeout:g} s").with_traceback(
+            error.__traceback__
+        )
     return error
 
 

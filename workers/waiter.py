@@ -16,7 +16,7 @@ from postroom.jobs.broker import Broker
 
 log = logging.getLogger("postroom.worker")
 
-BLOCK = 2.0
+BLOCK = 2
 """Seconds of one blocking call: how late a stop may be noticed."""
 
 

@@ -42,7 +42,9 @@ class Worker:
         self, app: Postroom, queues: Sequence[str] = (), *, concurrency: int | None = None, burst: bool = False
     ) -> None:
         self._app = app
-        self._queues = tuple(dict.fromkeys(queues or sorted({task.queue for task in app.tasks.values()}) or ["default"]))
+        self._queues = tuple(
+            dict.fromkeys(queues or sorted({task.queue for task in app.tasks.values()}) or ["default"])
+        )
         for queue in self._queues:
             check_queue_name(queue)
         self.process = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
