@@ -100,6 +100,10 @@ class Keys:
         """Whatever stood where a job's hash belongs, put aside."""
         return f"{self.own()}foreign:{job_id}"
 
+    def refused(self) -> str:
+        """LIST of what stood on a queue's list and cannot be a job's id."""
+        return f"{self.own()}refused"
+
     def swept(self) -> str:
         """STRING: when leases were last looked at (seconds since the epoch)."""
         return f"{self.own()}swept"

@@ -53,9 +53,9 @@ def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
         queue,
         token,
         data,
-        kind.decode() if kind else None,
+        kind.decode(errors="replace") if kind else None,
         0 if redriven else _number(attempts),
-        None if redriven or not first else float(first),
+        None if redriven else _time(first),
         timeout,
         result_ttl,
         created_at,
@@ -64,5 +64,15 @@ def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
     )
 
 
+# The hash may hold anything: reading it never raises, lest one bad job stop all others.
+
+
 def _number(text: bytes | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    return int(text) if text and text.isdigit() and len(text) < 10 else 0
+
+
+def _time(text: bytes | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

@@ -26,6 +26,8 @@ AHEAD = 0.05
 """Seconds: how far ahead of the threads to claim."""
 STUCK = 0.25
 """Seconds that a claimed job may wait for a busy thread before it is given back."""
+AGAIN = 1.0
+"""Seconds until outcomes that the server refused are sent again."""
 SETTLE_BYTES = 1_000_000
 
 
@@ -40,6 +42,8 @@ class Consumer:
         self._awake = dict.fromkeys(queues, True)
         self._requests = dict.fromkeys(queues, 1)
         self._pace = Pace()
+        self._kept: deque[tuple[float, Sequence[Outcome]]] = deque()
+        self._refused = Refusals()
         self._outage = False
         self.closing = False
 
@@ -91,12 +95,12 @@ class Consumer:
     @property
     def at_rest(self) -> bool:
         """Nothing to tell, and no queue that may have a job."""
-        return not self._outbox and not any(self._awake.values())
+        return self.told and not any(self._awake.values())
 
     @property
     def told(self) -> bool:
         """Nothing to tell."""
-        return not self._outbox
+        return not self._outbox and not self._kept
 
     def look_again(self) -> None:
         """Any queue may have a job."""
@@ -123,9 +127,11 @@ class Consumer:
         self, threads: Threads, arm: dict[str, bool], queue: str, limit: int, reply: Sequence[object] | ScriptFailed
     ) -> None:
         if isinstance(reply, ScriptFailed):
-            log.error("queue %s cannot be claimed from: %s", queue, reply)
-            time.sleep(0.5)
+            self._refused.say(f"queue {queue} cannot be claimed from", reply)
+            self._awake[queue] = False
+            arm[queue] = True
             return
+        self._refused.over(f"queue {queue} cannot be claimed from")
         self._requests[queue] += 1
         jobs = read_claim(reply, queue, time.monotonic())
         if len(jobs) < limit:
@@ -136,11 +142,12 @@ class Consumer:
             threads.give(jobs)
 
     def _settled(self, part: Sequence[Outcome], replies: Sequence[str] | ScriptFailed) -> None:
+        what = f"outcomes of queue {part[0].job.queue} are not taken, but kept and sent again"
         if isinstance(replies, ScriptFailed):
-            log.error("%d outcomes were not taken, they are kept and sent again: %s", len(part), replies)
-            self._outbox.extend(part)
-            time.sleep(0.5)
+            self._refused.say(what, replies)
+            self._kept.append((time.monotonic() + AGAIN, part))
             return
+        self._refused.over(what)
         self._pace.add(len(part))
         for outcome, reply in zip(part, replies, strict=True):
             if reply == calls.STALE:
@@ -151,10 +158,12 @@ class Consumer:
                     outcome.verb,
                 )
             elif outcome.after is not None:
-                outcome.after()
+                _follow_up(outcome)
 
     def _take_outcomes(self) -> list[Outcome]:
         taken: list[Outcome] = []
+        while self._kept and self._kept[0][0] <= time.monotonic():
+            self._outbox.extend(self._kept.popleft()[1])
         size = 0
         while self._outbox and len(taken) < MOST and size < SETTLE_BYTES:
             outcome = self._outbox.popleft()
@@ -189,6 +198,33 @@ class Consumer:
         if self._outage:
             self._outage = False
             log.warning("the server is back")
+
+
+class Refusals:
+    """What the server refuses now: each is said once, and once more when it is over."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def say(self, what: str, error: ScriptFailed) -> None:
+        """It is refused."""
+        if what not in self._said:
+            self._said.add(what)
+            log.error("%s: %s", what, error)
+
+    def over(self, what: str) -> None:
+        """It is not."""
+        if what in self._said:
+            self._said.remove(what)
+            log.warning("no longer: %s", what)
+
+
+def _follow_up(outcome: Outcome) -> None:
+    try:
+        if outcome.after is not None:
+            outcome.after()
+    except Exception:
+        log.exception("job %s was settled, what should follow failed", outcome.job.id)
 
 
 class Pace:

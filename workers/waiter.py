@@ -7,10 +7,11 @@ or changing its order, so a waiter that dies loses nothing, and a producer that 
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from postroom.jobs.broker import Broker
 
@@ -44,16 +45,23 @@ class Waiter:
         with self._broker.client(socket_timeout=BLOCK + self._broker.deadline) as client:
             while not self._stopping:
                 self._armed.wait()
-                if self._has_job(client) and not self._stopping:
+                try:
+                    seen = self._has_job(client)
+                except (RedisError, OSError) as error:
+                    # The consumer speaks to the same server and says what is wrong. Here it is enough not to spin, and
+                    # not to come back at the same moment as all other waiters.
+                    log.debug("waiting for queue %s: %s", self._queue, error)
+                    time.sleep(random.uniform(0.1, 0.5))  # noqa: S311
+                    continue
+                if seen and not self._stopping:
                     self._armed.clear()
                     self._ready(self._queue)
 
     def _has_job(self, client: redis.Redis) -> bool:
         try:
             return client.blmove(self._key, self._key, BLOCK, "LEFT", "LEFT") is not None
-        except (RedisError, OSError) as error:
-            # The consumer speaks to the same server and says so; here it is enough not to spin, nor to come back at the
-            # same moment as all other waiters.
-            log.debug("waiting for queue %s: %s", self._queue, error)
-            threading.Event().wait(random.uniform(0.1, 0.5))  # noqa: S311
-            return False
+        except ResponseError:
+            # Out of memory the server moves nothing, but it still tells whether there is something.
+            if client.llen(self._key):
+                return True
+            raise

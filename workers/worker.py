@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from traceback import format_exc
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
@@ -133,7 +134,13 @@ class _Dispatch:
         self._ours, self._theirs = ours, theirs
 
     def __call__(self, job: Claimed, slot: Slot) -> Outcome:
-        return self._theirs.run(job, slot) if is_theirs(job) else self._ours.run(job, slot)
+        try:
+            return self._theirs.run(job, slot) if is_theirs(job) else self._ours.run(job, slot)
+        except BaseException as error:
+            # Nothing may end the thread with the job in its hands: neither a mistake of ours nor an alarm of RQ's
+            # callbacks that arrives late.
+            log.exception("job %s broke its run", job.id)
+            return self._ours.bury(job, f"its run broke: {type(error).__name__}: {error}", format_exc(), time.time())
 
 
 class Heart:

@@ -29,8 +29,8 @@ local token = redis.call('INCR', last_token)
 local reply, running, members, taken, seen, bytes, looked_at = {token}, {}, {}, {}, {}, 0, 0
 for _, id in ipairs(ids) do
   looked_at = looked_at + 1
-  local values = values_of(id)
-  if not seen[id] and may_run(id, values) then
+  local values = not seen[id] and is_id(id) and values_of(id)
+  if values and may_run(id, values) then
     seen[id] = true
     taken[#taken + 1] = id
     reply_with(reply, id, values)

@@ -19,3 +19,10 @@ local function may_run(id, values)
   local status = values[STATUS]
   return status == 'queued' or status == 'created' or (not status and redis.call('EXISTS', rq .. 'job:' .. id) == 1)
 end
+
+-- RQ's rule for ids (rq.job.JOB_ID_PATTERN). One that breaks it cannot be a job; it is kept for whoever put it there.
+local function is_id(text)
+  if string.match(text, '^[%w_-]+$') then return true end
+  redis.call('RPUSH', own .. 'refused', text)
+  return false
+end
