@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from postroom.jobs.app import Postroom
+from postroom.jobs.broker import Broker
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.naming import import_target
 
@@ -34,10 +35,11 @@ def reach(app: Postroom) -> None:
     Raises:
         Unavailable: it is not.
     """
-    patient = app.broker.deadline
-    app.broker.deadline = min(START_DEADLINE, patient)
-    app.broker.ping()
-    app.broker.deadline = patient
+    hasty = Broker(app.broker.url, app.keys, min(START_DEADLINE, app.settings.deadline))
+    try:
+        hasty.ping()
+    finally:
+        hasty.close()
 
 
 def quick_app(url: str | None) -> Postroom:
