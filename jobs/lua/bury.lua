@@ -2,14 +2,15 @@
 -- bury: make dead letters of jobs that this process holds.
 local wip, failed, held = unpack(KEYS)
 local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
--- jobs: id, token, reason, traceback, started_at, ended_at, created_at, attempt, ttl (seconds; -1 for ever), entry of
---   RQ's result stream ('' for a job of ours)
+-- jobs: id, token, reason, traceback, started_at, ended_at, created_at, attempt, ttl (seconds; 0 keeps nothing, -1
+--   for ever), entry of RQ's result stream ('' for a job of ours)
 -- returns for each job: OK, ALREADY or STALE
 --@include clock
 --@include fence
 --@include hands
 --@include publish
 --@include dependents
+--@include expire
 --@include rq
 local SIZE = 10
 now = clock(now)
@@ -24,9 +25,12 @@ for i = 7, #ARGV, SIZE do
       ARGV[i + 4], 'ended_at', ARGV[i + 5], 'created_at', ARGV[i + 6], 'p:attempt', ARGV[i + 7], 'origin', queue_name)
     -- A hash that lost its data would stop RQ's readers; an empty call does not.
     redis.call('HSETNX', key, 'data', '')
-    if ttl > 0 then redis.call('EXPIRE', key, ttl) end
-    redis.call('ZADD', failed, ttl < 0 and -1 or now + ttl, id)
-    if ARGV[i + 9] ~= '' then rq_keep_result(id, ARGV[i + 9], ttl) end
+    if ttl ~= 0 then redis.call('ZADD', failed, ttl < 0 and -1 or now + ttl, id) end
+    if ARGV[i + 9] ~= '' then
+      rq_keep_result(id, ARGV[i + 9], ttl)
+      rq_expire(id, ttl)
+    end
+    expire(id, token, ttl)
     dead[#dead + 1] = id
   end
   members[#members + 1] = id .. ':' .. token

@@ -33,6 +33,7 @@ for _, id in ipairs(ids) do
   if values and may_run(id, values) then
     seen[id] = true
     taken[#taken + 1] = id
+    if values[REASON] then begin_anew(id, values) end
     reply_with(reply, id, values)
     local member = id .. ':' .. token
     running[#running + 1], running[#running + 2] = 'inf', member
@@ -46,6 +47,8 @@ if #taken > 0 then
   redis.call('ZADD', wip, unpack(running))
   redis.call('HSET', held, '@' .. queue_name, request .. ' ' .. token, unpack(members))
   redis.call('ZADD', leases, clock(now) + lease, process)
+  -- A bare RPUSH does not make its queue known, and the duties look at no other.
+  redis.call('SADD', rq .. 'queues', queue)
   for _, id in ipairs(taken) do
     redis.call('HSET', rq .. 'job:' .. id, 'status', 'started', 'worker_name', process, 'p:token', token)
   end

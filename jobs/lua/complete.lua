@@ -11,28 +11,23 @@ local rq, own, process, queue_name, now, at, keep, trim_before = unpack(ARGV, 1,
 --@include hands
 --@include publish
 --@include dependents
+--@include expire
 --@include rq
 --@include trim
 local SIZE = 7
 now = clock(now)
 
 local function finish(id, i)
-  local key, ttl, entry = rq .. 'job:' .. id, tonumber(ARGV[i + 5]), ARGV[i + 6]
-  redis.call('HSET', key, 'status', 'finished', 'started_at', ARGV[i + 3], 'ended_at', ARGV[i + 4],
+  local token, ttl, entry = ARGV[i + 1], tonumber(ARGV[i + 5]), ARGV[i + 6]
+  redis.call('HSET', rq .. 'job:' .. id, 'status', 'finished', 'started_at', ARGV[i + 3], 'ended_at', ARGV[i + 4],
     'result', entry == '' and ARGV[i + 2] or '')
   if entry ~= '' then
-    if ttl ~= 0 then rq_keep_result(id, entry, ttl) end
+    rq_keep_result(id, entry, ttl)
     if rq_repeat(id, queue_name, now, at) then return end
-    if ttl == 0 then rq_leave_group(id) end
+    rq_expire(id, ttl)
   end
-  -- Gone before a client's retries are over: they must still be told.
-  if ttl >= 0 and ttl < TOMBSTONE_TTL then leave_tombstone(id, ARGV[i + 1]) end
-  if ttl == 0 then
-    redis.call('UNLINK', key)
-    return
-  end
-  if ttl > 0 then redis.call('EXPIRE', key, ttl) end
-  return ttl > 0 and now + ttl or 'inf'
+  expire(id, token, ttl)
+  if ttl ~= 0 then return ttl > 0 and now + ttl or 'inf' end
 end
 
 local replies, members, done, scores = {}, {}, {}, {}

@@ -3,6 +3,7 @@
 local job = unpack(KEYS)
 local rq, own, id = unpack(ARGV, 1, 3)
 -- returns: 1, or 0 where there was no such job
+--@include forget
 --@include tombstone
 --@include rq
 
@@ -15,5 +16,5 @@ if queue_name then
     redis.call('ZREM', rq .. registry .. ':' .. queue_name, id)
   end
 end
-redis.call('UNLINK', job, job .. ':dependents', rq .. 'job::' .. id .. ':dependencies', rq .. 'results:' .. id)
+forget(id)
 return 1

@@ -12,28 +12,28 @@ local MOST = 500
 local ends = redis.call('ZSCORE', leases, process)
 if ends and tonumber(ends) > clock(now) then return {} end
 
-local back, queues = {}, {}
-for _, member in ipairs(redis.call('HKEYS', held)) do
-  local id, token = string.match(member, '^([^@:]+):(.+)$')
-  if id and #back < MOST then
-    local queue_name = redis.call('HGET', held, member)
-    redis.call('HDEL', held, member)
-    redis.call('ZREM', rq .. 'wip:' .. queue_name, member)
+-- From the last to the first: in a small hash that is their old order again.
+local members, back, queues = redis.call('HKEYS', held), {}, {}
+for i = #members, 1, -1 do
+  if #back == MOST then break end
+  local id, token = string.match(members[i], '^([^@:]+):(.+)$')
+  if id then
+    local queue_name = redis.call('HGET', held, members[i])
     if fence(id, token, process) == 'OK' then
+      -- The list first: where a foreign key stands in its place, this fails with the job still held.
+      redis.call('LPUSH', rq .. 'queue:' .. queue_name, id)
       -- Without its token nothing of the dead process settles the job any more.
       redis.call('HDEL', rq .. 'job:' .. id, 'p:token')
       redis.call('HSET', rq .. 'job:' .. id, 'status', 'queued', 'enqueued_at', at)
       redis.call('HINCRBY', rq .. 'job:' .. id, 'p:redelivered', 1)
-      redis.call('LPUSH', rq .. 'queue:' .. queue_name, id)
       queues[queue_name] = queues[queue_name] or {}
       table.insert(queues[queue_name], id)
       back[#back + 1] = id
     end
+    redis.call('ZREM', rq .. 'wip:' .. queue_name, members[i])
   end
+  redis.call('HDEL', held, members[i])
 end
 for queue_name, ids in pairs(queues) do publish('recovered', queue_name, ids) end
-if #back < MOST then
-  redis.call('DEL', held)
-  redis.call('ZREM', leases, process)
-end
+if #back < MOST then redis.call('ZREM', leases, process) end
 return back

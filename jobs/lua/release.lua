@@ -7,17 +7,17 @@ local rq, own, process = unpack(ARGV, 1, 3)
 --@include fence
 --@include hands
 
-local replies, members, reversed = {}, {}, {}
-for i = 4, #ARGV, 2 do
+local replies, members = {}, {}
+for i = #ARGV - 1, 4, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local reply = fence(id, token, process)
   if reply == 'OK' then
+    -- The list first: where a foreign key stands in its place, this fails with the job still held.
+    redis.call('LPUSH', queue, id)
     redis.call('HSET', rq .. 'job:' .. id, 'status', 'queued')
-    table.insert(reversed, 1, id)
   end
   members[#members + 1] = id .. ':' .. token
-  replies[#replies + 1] = reply
+  replies[i / 2 - 1] = reply
 end
-if #reversed > 0 then redis.call('LPUSH', queue, unpack(reversed)) end
 let_go(wip, held, members)
 return replies

@@ -4,13 +4,15 @@ local finished, failed, canceled = unpack(KEYS)
 local rq, now, canceled_ttl, limit = unpack(ARGV, 1, 4)
 -- returns: how many canceled jobs were forgotten; call again while it is `limit`
 --@include clock
+--@include forget
 now = clock(now)
 
 redis.call('ZREMRANGEBYSCORE', finished, 0, now)
 redis.call('ZREMRANGEBYSCORE', failed, 0, now)
 local old = redis.call('ZRANGEBYSCORE', canceled, '-inf', now - canceled_ttl, 'LIMIT', 0, limit)
 for _, id in ipairs(old) do
-  if redis.call('HGET', rq .. 'job:' .. id, 'status') == 'canceled' then redis.call('UNLINK', rq .. 'job:' .. id) end
+  -- Requeued meanwhile, it is no longer canceled and stays.
+  if redis.pcall('HGET', rq .. 'job:' .. id, 'status') == 'canceled' then forget(id) end
 end
 if #old > 0 then redis.call('ZREM', canceled, unpack(old)) end
 return #old

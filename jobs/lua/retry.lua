@@ -16,13 +16,14 @@ while ARGV[i] do
   local key = rq .. 'job:' .. id
   local reply = fence(id, token, process)
   if reply == 'OK' then
-    redis.call('HSET', key, 'status', delay > 0 and 'scheduled' or 'queued', unpack(ARGV, i + 5, i + 4 + count))
+    -- The list first: where a foreign key stands in its place, this fails with the job still held.
     if delay > 0 then
       redis.call('ZADD', scheduled, now + delay, id)
     else
-      redis.call('HSET', key, 'enqueued_at', at)
       redis.call(ARGV[i + 3] == 'front' and 'LPUSH' or 'RPUSH', queue, id)
+      redis.call('HSET', key, 'enqueued_at', at)
     end
+    redis.call('HSET', key, 'status', delay > 0 and 'scheduled' or 'queued', unpack(ARGV, i + 5, i + 4 + count))
     retried[#retried + 1] = id
   end
   members[#members + 1] = id .. ':' .. token

@@ -1,10 +1,13 @@
 -- dependents: enqueue the deferred jobs whose last open dependency has just ended.
 -- RQ's rule (rq.job.Job.dependencies_are_met): a dependency is met when it finished, was deleted, or failed where the
--- dependent allows that. RQ's key of a job's dependencies has two colons.
-local function dependencies_met(id, allow_failure)
+-- dependent allows that; and when it has just finished, though it is to be repeated. RQ's key of a job's dependencies
+-- has two colons.
+local function dependencies_met(id, allow_failure, ended)
   for _, dependency in ipairs(redis.call('SMEMBERS', rq .. 'job::' .. id .. ':dependencies')) do
-    local status = redis.call('HGET', rq .. 'job:' .. dependency, 'status')
-    if status and status ~= 'finished' and not (status == 'failed' and allow_failure) then return false end
+    local status = redis.pcall('HGET', rq .. 'job:' .. dependency, 'status')
+    local met = not status or status == 'finished' or (status == 'failed' and allow_failure)
+      or (status ~= 'failed' and dependency == ended)
+    if not met then return false end
   end
   return true
 end
@@ -13,13 +16,16 @@ local function enqueue_dependents_of(id, at)
   local waiting = rq .. 'job:' .. id .. ':dependents'
   for _, dependent in ipairs(redis.call('SMEMBERS', waiting)) do
     local key = rq .. 'job:' .. dependent
-    local job = redis.call('HMGET', key, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front')
-    if job[1] == 'deferred' and dependencies_met(dependent, job[3] == '1') then
+    local job = redis.pcall('HMGET', key, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front')
+    local status, queue_name = job[1], job[2]
+    if status ~= 'deferred' then
       redis.call('SREM', waiting, dependent)
-      redis.call('ZREM', rq .. 'deferred:' .. job[2], dependent)
+    elseif queue_name and dependencies_met(dependent, job[3] == '1', id) then
+      local queue = rq .. 'queue:' .. queue_name
+      redis.call(job[4] == '1' and 'LPUSH' or 'RPUSH', queue, dependent)
+      redis.call('SADD', rq .. 'queues', queue)
       redis.call('HSET', key, 'status', 'queued', 'enqueued_at', at)
-      redis.call(job[4] == '1' and 'LPUSH' or 'RPUSH', rq .. 'queue:' .. job[2], dependent)
-    elseif job[1] ~= 'deferred' then
+      redis.call('ZREM', rq .. 'deferred:' .. queue_name, dependent)
       redis.call('SREM', waiting, dependent)
     end
   end

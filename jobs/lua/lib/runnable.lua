@@ -1,7 +1,7 @@
 -- runnable: which ids on a queue's list are jobs to run, and what running them needs to know.
 local FIELDS = {'status', 'data', 'p:type', 'p:attempt', 'p:first', 'timeout', 'result_ttl', 'created_at',
   'success_callback_name', 'p:reason'}
-local STATUS, DATA, TYPE, SAVED_BY_RQ = 1, 2, 3, 9
+local STATUS, DATA, TYPE, ATTEMPT, FIRST, SAVED_BY_RQ, REASON = 1, 2, 3, 4, 5, 9, 10
 
 local function values_of(id)
   local values = redis.pcall('HMGET', rq .. 'job:' .. id, unpack(FIELDS))
@@ -18,6 +18,13 @@ end
 local function may_run(id, values)
   local status = values[STATUS]
   return status == 'queued' or status == 'created' or (not status and redis.call('EXISTS', rq .. 'job:' .. id) == 1)
+end
+
+-- A dead letter that RQ's requeue brought back begins anew. Its reason must go: it would make the next attempt a first
+-- one, too, and so every one after.
+local function begin_anew(id, values)
+  redis.call('HDEL', rq .. 'job:' .. id, 'p:reason', 'p:attempt', 'p:first')
+  values[REASON], values[ATTEMPT], values[FIRST] = false, false, false
 end
 
 -- RQ's rule for ids (rq.job.JOB_ID_PATTERN). One that breaks it cannot be a job; it is kept for whoever put it there.

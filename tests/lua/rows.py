@@ -1,0 +1,26 @@
+"""The rows of all tables."""
+
+from tests.lua import (
+    test_bury,
+    test_cancel,
+    test_claim,
+    test_complete,
+    test_delete,
+    test_dependents,
+    test_enqueue,
+    test_promote,
+    test_recover,
+    test_release,
+    test_renew,
+    test_retain,
+    test_retry,
+    test_rq,
+    test_sweep,
+)
+from tests.lua.table import Row
+
+TABLES = (
+    *(test_enqueue, test_claim, test_renew, test_complete, test_dependents, test_rq, test_bury, test_retry),
+    *(test_release, test_recover, test_sweep, test_promote, test_cancel, test_delete, test_retain),
+)
+ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

@@ -1,0 +1,141 @@
+"""bury.lua: a job becomes a dead letter."""
+
+from typing import Any
+
+import pytest
+
+from tests.lua.fence import fence_rows
+from tests.lua.table import Call, FromNow, Row, Table, Then, ZSet, event, job, lasting
+
+INF = float("inf")
+CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
+DEAD = {**CLAIM, "started_at": "S", "ended_at": "E", "p_reason": "R", "exc_info": "T", "p_attempt": 3}
+
+
+def dead(job_id: str, ttl: int = 900, created_at: str = "C") -> list[Any]:
+    """One job as the script takes it: its third attempt ran from S to E and failed for R with the traceback T."""
+    return [job_id, 7, "R", "T", "S", "E", created_at, 3, ttl, ""]
+
+
+def bury(*jobs: list[Any], now: Any = 1000) -> Call:
+    """One call."""
+    return Call("bury", {"now": now}, [part for one in jobs for part in one])
+
+
+ROWS = (
+    Row(
+        "a dead letter says why; its hash expires with its entry",
+        {
+            "rq:job:a": job("started", **CLAIM, p_attempt=2, p_first="900.5", p_redelivered=1),
+            "rq:wip:q": ZSet({"a:7": INF, "b:8": INF}),
+            "postroom:held:w1": {"@q": "1 7", "a:7": "q", "b:8": "q"},
+            "rq:failed:q": ZSet(x=-1),
+        },
+        bury(dead("a")),
+        Then(
+            ["OK"],
+            {
+                "rq:job:a": lasting(900, job("failed", **DEAD, p_first="900.5", p_redelivered=1)),
+                "rq:wip:q": ZSet({"b:8": INF}),
+                "postroom:held:w1": {"@q": "1 7", "b:8": "q"},
+                "rq:failed:q": ZSet(x=-1, a=1900),
+            },
+            [event("buried", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "of several jobs each has its own answer",
+        {
+            "rq:job:a": job("canceled", **CLAIM),
+            "rq:job:b": job("started", **CLAIM),
+            "rq:job:c": job("started", **CLAIM),
+            "rq:wip:q": ZSet({"a:7": INF, "b:7": INF, "c:7": INF}),
+            "postroom:held:w1": {"a:7": "q", "b:7": "q", "c:7": "q"},
+        },
+        bury(dead("a"), dead("b"), dead("c", ttl=-1)),
+        Then(
+            ["STALE", "OK", "OK"],
+            {
+                "rq:job:a": job("canceled", **CLAIM),
+                "rq:job:b": lasting(900, job("failed", **DEAD)),
+                "rq:job:c": job("failed", **DEAD),
+                "rq:failed:q": ZSet(b=1900, c=-1),
+            },
+            [event("buried", "b", "c")],
+        ),
+        again=Then(["STALE", "ALREADY", "ALREADY"]),
+    ),
+    Row(
+        "what was unusable is mended, so that RQ's readers can show it",
+        {"rq:job:a": {"status": "started", "worker_name": "w1", "p:token": "7", "created_at": "yesterday"}},
+        bury(dead("a", created_at="C2")),
+        Then(
+            ["OK"],
+            {
+                "rq:job:a": lasting(900, job("failed", **DEAD, data="", created_at="C2", p_type=None)),
+                "rq:failed:q": ZSet(a=1900),
+            },
+            [event("buried", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "it stands in the queue that it was claimed from",
+        {"rq:job:a": job("started", **CLAIM, origin="elsewhere")},
+        bury(dead("a")),
+        Then(
+            ["OK"],
+            {"rq:job:a": lasting(900, job("failed", **DEAD)), "rq:failed:q": ZSet(a=1900)},
+            [event("buried", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "its time ends by the server's clock",
+        {"rq:job:a": job("started", **CLAIM)},
+        bury(dead("a"), now=""),
+        Then(
+            ["OK"],
+            {"rq:job:a": lasting(900, job("failed", **DEAD)), "rq:failed:q": ZSet(a=FromNow(900))},
+            [event("buried", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "kept for ever: -1, as RQ writes it",
+        {"rq:job:a": job("started", **CLAIM)},
+        bury(dead("a", ttl=-1)),
+        Then(["OK"], {"rq:job:a": job("failed", **DEAD), "rq:failed:q": ZSet(a=-1)}, [event("buried", "a")]),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "kept less than a minute, it leaves a tombstone",
+        {"rq:job:a": job("started", **CLAIM, p_nonce="n1")},
+        bury(dead("a", ttl=30)),
+        Then(
+            ["OK"],
+            {
+                "rq:job:a": lasting(30, job("failed", **DEAD, p_nonce="n1")),
+                "postroom:gone:a": lasting(60, "7 n1"),
+                "rq:failed:q": ZSet(a=1030),
+            },
+            [event("buried", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "kept not at all, only the tombstone is left",
+        {"rq:job:a": job("started", **CLAIM)},
+        bury(dead("a", ttl=0)),
+        Then(["OK"], {"postroom:gone:a": lasting(60, "7 ")}, [event("buried", "a")]),
+        again=Then(["ALREADY"]),
+    ),
+    *fence_rows(bury(dead("a"))),
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_bury(row: Row, table: Table) -> None:
+    """Every row of the table."""
+    table.check(row)

@@ -1,0 +1,354 @@
+"""claim.lua: jobs going from a queue into a worker's hands."""
+
+from typing import Any
+
+import pytest
+
+from tests.lua.table import Call, FromNow, Refused, Row, Table, Then, ZSet, job, lasting, rq_job
+
+INF = float("inf")
+BIG = "d" * 600_000
+FIELDS = ("status", "data", "type", "attempt", "first", "timeout", "result_ttl", "created_at", "callback", "reason")
+
+
+def claim(limit: int = 10, request: int = 1, now: Any = 1000, process: str = "w1") -> Call:
+    """One call; the lease is 12 s."""
+    return Call("claim", {"limit": limit, "request": request, "lease": 12, "now": now, "process": process})
+
+
+def ours(job_id: str, status: str = "queued", **values: Any) -> list[Any]:
+    """A job of ours in the reply: its id, then the fields that running it needs."""
+    found = {"status": status, "data": "[]", "type": "j", "created_at": "C", **values}
+    return [job_id, *(found.get(name) for name in FIELDS)]
+
+
+def theirs(job_id: str, status: str = "queued") -> list[Any]:
+    """A job of RQ's producer in the reply."""
+    found = {"status": status, "data": "z", "created_at": "C", "callback": ""}
+    return [job_id, *(found.get(name) for name in FIELDS)]
+
+
+def taken(**fields: Any) -> dict[str, str]:
+    """The hash of a job of ours that w1 claimed under token 8."""
+    return job("started", worker_name="w1", p_token=8, **fields)
+
+
+def taking(*ids: str, **space: Any) -> dict[str, Any]:
+    """What the first claim of w1, under token 8, writes beside the hashes."""
+    return {
+        "rq:queues": {"rq:queue:q"},
+        "postroom:token": "8",
+        "rq:wip:q": ZSet({f"{job_id}:8": INF for job_id in ids}),
+        "postroom:held:w1": {"@q": "1 8", **{f"{job_id}:8": "q" for job_id in ids}},
+        "postroom:leases": ZSet(w1=1012),
+        **space,
+    }
+
+
+ROWS = (
+    Row(
+        "the head of the list, no more than asked for; a replay gets the same",
+        {
+            "rq:queue:q": ["a", "b", "c"],
+            "rq:job:a": job("queued", timeout=30, result_ttl=60),
+            "rq:job:b": job("queued", p_attempt=2, p_first="900.5"),
+            "rq:job:c": job("queued"),
+            "postroom:token": "7",
+        },
+        claim(limit=2),
+        Then(
+            [8, *ours("a", timeout="30", result_ttl="60"), *ours("b", attempt="2", first="900.5")],
+            {
+                "rq:queue:q": ["c"],
+                "rq:job:a": job("started", worker_name="w1", p_token=8, timeout=30, result_ttl=60),
+                "rq:job:b": job("started", worker_name="w1", p_token=8, p_attempt=2, p_first="900.5"),
+                "rq:job:c": job("queued"),
+                "postroom:token": "8",
+                "rq:wip:q": ZSet({"a:8": INF, "b:8": INF}),
+                "postroom:held:w1": {"@q": "1 8", "a:8": "q", "b:8": "q"},
+                "rq:queues": {"rq:queue:q"},
+                "postroom:leases": ZSet(w1=1012),
+            },
+        ),
+        again=Then(
+            [
+                "8",
+                *ours("a", "started", timeout="30", result_ttl="60"),
+                *ours("b", "started", attempt="2", first="900.5"),
+            ]
+        ),
+    ),
+    Row(
+        "the very first claim has token 1",
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued")},
+        claim(),
+        Then(
+            [1, *ours("a")],
+            {
+                "rq:job:a": job("started", worker_name="w1", p_token=1),
+                "postroom:token": "1",
+                "rq:wip:q": ZSet({"a:1": INF}),
+                "postroom:held:w1": {"@q": "1 1", "a:1": "q"},
+                "rq:queues": {"rq:queue:q"},
+                "postroom:leases": ZSet(w1=1012),
+            },
+        ),
+        again=Then(["1", *ours("a", "started")]),
+    ),
+    Row(
+        "the next request gets the next token, and the lease is renewed",
+        {
+            "rq:queue:q": ["b"],
+            "rq:job:a": taken(),
+            "rq:job:b": job("queued"),
+            "postroom:token": "8",
+            "rq:wip:q": ZSet({"a:8": INF}),
+            "postroom:held:w1": {"@q": "1 8", "a:8": "q"},
+            "postroom:leases": ZSet(w1=1002, w2=1003),
+        },
+        claim(request=2),
+        Then(
+            [9, *ours("b")],
+            {
+                "rq:job:a": taken(),
+                "rq:job:b": job("started", worker_name="w1", p_token=9),
+                "postroom:token": "9",
+                "rq:wip:q": ZSet({"a:8": INF, "b:9": INF}),
+                "postroom:held:w1": {"@q": "2 9", "a:8": "q", "b:9": "q"},
+                "rq:queues": {"rq:queue:q"},
+                "postroom:leases": ZSet(w1=1012, w2=1003),
+            },
+        ),
+        again=Then(["9", *ours("b", "started")]),
+    ),
+    Row(
+        "a replay gets the jobs of that claim only, whatever is on the list by now",
+        {
+            "rq:queue:q": ["c"],
+            "rq:job:c": job("queued"),
+            "rq:job:a": taken(),
+            "rq:job:b": taken(),
+            "postroom:held:w1": {"@q": "1 8", "@r": "5 6", "a:8": "q", "b:8": "q", "d:6": "r"},
+        },
+        claim(request=1),
+        Then(["8", *ours("a", "started"), *ours("b", "started")]),
+        again=Then(["8", *ours("a", "started"), *ours("b", "started")]),
+    ),
+    Row(
+        "another process's claim of the same number is its own",
+        {
+            "rq:queue:q": ["b"],
+            "rq:job:b": job("queued"),
+            "postroom:token": "8",
+            "postroom:held:w1": {"@q": "1 8", "a:8": "q"},
+        },
+        claim(process="w2"),
+        Then(
+            [9, *ours("b")],
+            {
+                "rq:job:b": job("started", worker_name="w2", p_token=9),
+                "postroom:token": "9",
+                "rq:wip:q": ZSet({"b:9": INF}),
+                "postroom:held:w1": {"@q": "1 8", "a:8": "q"},
+                "postroom:held:w2": {"@q": "1 9", "b:9": "q"},
+                "rq:queues": {"rq:queue:q"},
+                "postroom:leases": ZSet(w2=1012),
+            },
+        ),
+        again=Then(["9", *ours("b", "started")]),
+    ),
+    Row("an empty queue", {"postroom:token": "7"}, claim(), Then([]), again=Then([])),
+    Row(
+        "the lease is by the server's clock",
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:token": "7"},
+        claim(now=""),
+        Then([8, *ours("a")], taking("a", **{"rq:job:a": taken(), "postroom:leases": ZSet(w1=FromNow(12))})),
+        again=Then(["8", *ours("a", "started")]),
+    ),
+    Row(
+        "a batch is bounded by bytes",
+        {
+            "rq:queue:q": ["a", "b", "c"],
+            **{f"rq:job:{job_id}": job("queued", data=BIG) for job_id in "abc"},
+            "postroom:token": "7",
+        },
+        claim(),
+        Then(
+            [8, *ours("a", data=BIG), *ours("b", data=BIG)],
+            taking(
+                "a",
+                "b",
+                **{
+                    "rq:queue:q": ["c"],
+                    "rq:job:a": taken(data=BIG),
+                    "rq:job:b": taken(data=BIG),
+                    "rq:job:c": job("queued", data=BIG),
+                },
+            ),
+        ),
+        again=Then(["8", *ours("a", "started", data=BIG), *ours("b", "started", data=BIG)]),
+    ),
+    Row(
+        "an id twice in one batch is taken once",
+        {"rq:queue:q": ["a", "a", "b"], "rq:job:a": job("queued"), "rq:job:b": job("queued"), "postroom:token": "7"},
+        claim(),
+        Then([8, *ours("a"), *ours("b")], taking("a", "b", **{"rq:job:a": taken(), "rq:job:b": taken()})),
+        again=Then(["8", *ours("a", "started"), *ours("b", "started")]),
+    ),
+    Row(
+        "a dropped id counts towards the limit, so that a call's work is bounded",
+        {
+            "rq:queue:q": ["x", "a", "b"],
+            "rq:job:a": job("queued"),
+            "rq:job:b": job("queued"),
+            "postroom:token": "7",
+        },
+        claim(limit=2),
+        Then([8, *ours("a")], taking("a", **{"rq:queue:q": ["b"], "rq:job:a": taken(), "rq:job:b": job("queued")})),
+        again=Then(["8", *ours("a", "started")]),
+    ),
+    # The table "What a claim does with an id on the list" ------------------------------------------------------------
+    Row(
+        "created, by RQ: taken; its expiry is taken away",
+        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job("created")), "postroom:token": "7"},
+        claim(),
+        Then(
+            [8, *theirs("a", "created")],
+            taking("a", **{"rq:job:a": rq_job("started", worker_name="w1", p_token=8)}),
+        ),
+        again=Then(["8", *theirs("a", "started")]),
+    ),
+    Row(
+        "no status, but a hash (a bare RPUSH): taken, likewise",
+        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, {"data": "[]"}), "postroom:token": "7"},
+        claim(),
+        Then(
+            [8, "a", None, "[]", *[None] * 8],
+            taking(
+                "a",
+                **{
+                    "rq:job:a": {"data": "[]", "status": "started", "worker_name": "w1", "p:token": "8"},
+                },
+            ),
+        ),
+        again=Then(["8", "a", "started", "[]", *[None] * 8]),
+    ),
+    Row(
+        "ours, saved by RQ: its expiry is taken away",
+        {
+            "rq:queue:q": ["a"],
+            "rq:job:a": lasting(300, job("queued", success_callback_name="")),
+            "postroom:token": "7",
+        },
+        claim(),
+        Then(
+            [8, *ours("a", callback="")],
+            taking("a", **{"rq:job:a": taken(success_callback_name="")}),
+        ),
+        again=Then(["8", *ours("a", "started", callback="")]),
+    ),
+    Row(
+        "ours: nobody has given it an expiry, and nobody looks",
+        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, job("queued")), "postroom:token": "7"},
+        claim(),
+        Then([8, *ours("a")], taking("a", **{"rq:job:a": lasting(300, taken())})),
+        again=Then(["8", *ours("a", "started")]),
+    ),
+    Row(
+        "queued, with p:reason (RQ requeued a dead letter of ours): attempts begin at 1 again, and go on from there",
+        {
+            "rq:queue:q": ["a"],
+            "rq:job:a": job("queued", p_reason="R", p_attempt=5, p_first="900.5", exc_info="T", p_redelivered=1),
+            "postroom:token": "7",
+        },
+        claim(),
+        Then([8, *ours("a")], taking("a", **{"rq:job:a": taken(exc_info="T", p_redelivered=1)})),
+        again=Then(["8", *ours("a", "started")]),
+    ),
+    Row(
+        "a key that is no hash is put aside, and the job taken, to become a dead letter",
+        {"rq:queue:q": ["a"], "rq:job:a": ["o", "ops"], "postroom:token": "7"},
+        claim(),
+        Then(
+            [8, "a", "queued", None, "foreign", *[None] * 7],
+            taking(
+                "a",
+                **{
+                    "postroom:foreign:a": ["o", "ops"],
+                    "rq:job:a": {"status": "started", "worker_name": "w1", "p:token": "8"},
+                },
+            ),
+        ),
+        again=Then(["8", "a", "started", *[None] * 9]),
+    ),
+    Row(
+        "no id of a job at all: moved aside, in its order; what is no such id is never a key",
+        {
+            "rq:queue:q": ["x y", "ns:b", "a", "@q", "ünï", "x y"],
+            "rq:job:a": job("queued"),
+            "rq:job:ns:b": job("queued"),
+            "postroom:refused": ["w w"],
+            "postroom:token": "7",
+        },
+        claim(),
+        Then(
+            [8, *ours("a")],
+            taking(
+                "a",
+                **{
+                    "rq:job:a": taken(),
+                    "rq:job:ns:b": job("queued"),
+                    "postroom:refused": ["w w", "x y", "ns:b", "@q", "ünï", "x y"],
+                },
+            ),
+        ),
+        again=Then(["8", *ours("a", "started")]),
+    ),
+    Row(
+        "no status and no hash (deleted, expired): dropped",
+        {"rq:queue:q": ["a"], "postroom:gone:a": lasting(60, " "), "postroom:token": "7"},
+        claim(),
+        Then([], {"postroom:gone:a": lasting(60, " "), "postroom:token": "8"}),
+        again=Then([]),
+    ),
+    *(
+        Row(
+            f"{status}: dropped",
+            {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "7"},
+            claim(),
+            Then([], {"rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "8"}),
+            again=Then([]),
+        )
+        for status in (
+            *("started", "finished", "failed", "stopped", "canceled"),
+            *("scheduled", "deferred", "ready_to_enqueue", "rate_limited"),
+        )
+    ),
+    # Mistakes that are nobody's job ----------------------------------------------------------------------------------
+    Row(
+        "a foreign key in the place of the list: refused, nothing is written",
+        {"rq:queue:q": "oops", "postroom:token": "7"},
+        claim(),
+        Then(Refused("WRONGTYPE")),
+        again=Then(Refused("WRONGTYPE")),
+    ),
+    Row(
+        "a foreign key in the place of the running jobs: refused, and no job leaves the list",
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "rq:wip:q": "oops", "postroom:token": "7"},
+        claim(),
+        Then(
+            Refused("WRONGTYPE"),
+            {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "rq:wip:q": "oops", "postroom:token": "8"},
+        ),
+        again=Then(
+            Refused("WRONGTYPE"),
+            {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "rq:wip:q": "oops", "postroom:token": "9"},
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_claim(row: Row, table: Table) -> None:
+    """Every row of the table."""
+    table.check(row)

@@ -1,0 +1,163 @@
+"""recover.lua: what a dead worker process held goes back to its queues."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from postroom import Postroom
+from postroom.jobs import calls
+from tests.lua.table import AT, Call, Refused, Row, Table, Then, ZSet, event, job
+
+INF = float("inf")
+CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
+
+
+def recover(now: Any = 1000) -> Call:
+    """One call, for process w1."""
+    return Call("recover", {"now": now})
+
+
+def entry_only(why: str, **standing: Any) -> Row:
+    """An entry of w1 whose job a it no longer holds: the entry goes, the job stays what it is."""
+    return Row(
+        f"{why}: only its entries go",
+        {
+            **standing,
+            "rq:wip:q": ZSet({"a:7": INF, "a:8": INF}),
+            "postroom:held:w1": {"@q": "1 7", "a:7": "q"},
+            "postroom:leases": ZSet(w1=900, w2=900),
+        },
+        recover(),
+        Then([], {**standing, "rq:wip:q": ZSet({"a:8": INF}), "postroom:leases": ZSet(w2=900)}),
+        again=Then([]),
+    )
+
+
+def whole(name: str, call: Call, leases: dict[str, float], left: dict[str, Any]) -> Row:
+    """Process w1 held job a."""
+    return Row(
+        name,
+        {
+            "rq:job:a": job("started", **CLAIM),
+            "rq:wip:q": ZSet({"a:7": INF}),
+            "postroom:held:w1": {"@q": "1 7", "a:7": "q"},
+            **({"postroom:leases": ZSet(leases)} if leases else {}),
+        },
+        call,
+        Then(
+            ["a"],
+            {
+                "rq:queue:q": ["a"],
+                "rq:job:a": job("queued", worker_name="w1", enqueued_at=AT, p_redelivered=1),
+                **left,
+            },
+            [event("recovered", "a")],
+        ),
+        again=Then([]),
+    )
+
+
+ROWS = (
+    Row(
+        "what it held goes back to the heads of its queues, in the old order, and counts a redelivery",
+        {
+            "rq:queue:q": ["x"],
+            "rq:job:a": job("started", **CLAIM, p_attempt=1, p_redelivered=2),
+            "rq:job:b": job("started", **CLAIM),
+            "rq:job:c": job("started", worker_name="w1", p_token=8, origin="r"),
+            "rq:wip:q": ZSet({"a:7": INF, "b:7": INF, "d:9": INF}),
+            "rq:wip:r": ZSet({"c:8": INF}),
+            "postroom:held:w1": {"@q": "1 7", "a:7": "q", "b:7": "q", "@r": "1 8", "c:8": "r"},
+            "postroom:held:w2": {"@q": "1 9", "d:9": "q"},
+            "postroom:leases": ZSet(w1=999, w2=1005),
+        },
+        recover(),
+        Then(
+            ["c", "b", "a"],
+            {
+                "rq:queue:q": ["a", "b", "x"],
+                "rq:queue:r": ["c"],
+                "rq:job:a": job("queued", worker_name="w1", p_attempt=1, p_redelivered=3, enqueued_at=AT),
+                "rq:job:b": job("queued", worker_name="w1", p_redelivered=1, enqueued_at=AT),
+                "rq:job:c": job("queued", worker_name="w1", p_redelivered=1, enqueued_at=AT, origin="r"),
+                "rq:wip:q": ZSet({"d:9": INF}),
+                "postroom:held:w2": {"@q": "1 9", "d:9": "q"},
+                "postroom:leases": ZSet(w2=1005),
+            },
+            [event("recovered", "b", "a"), event("recovered", "c", queue="r")],
+        ),
+        again=Then([]),
+    ),
+    Row(
+        "its lease runs: nothing",
+        {
+            "rq:job:a": job("started", **CLAIM),
+            "rq:wip:q": ZSet({"a:7": INF}),
+            "postroom:held:w1": {"@q": "1 7", "a:7": "q"},
+            "postroom:leases": ZSet(w1=1000.5),
+        },
+        recover(),
+        Then([]),
+        again=Then([]),
+    ),
+    Row(
+        "its lease runs by the server's clock: nothing",
+        {"rq:job:a": job("started", **CLAIM), "postroom:held:w1": {"a:7": "q"}, "postroom:leases": ZSet(w1=9e9)},
+        recover(now=""),
+        Then([]),
+        again=Then([]),
+    ),
+    whole("its lease has ended by the server's clock", recover(now=""), {"w1": 1000}, {}),
+    whole("its lease ends now", recover(), {"w1": 1000}, {}),
+    whole("its lease is gone", recover(), {"w2": 1000}, {"postroom:leases": ZSet(w2=1000)}),
+    whole("it resigns, whatever its lease", recover(now="inf"), {"w1": 1010}, {}),
+    Row(
+        "it held nothing",
+        {"postroom:held:w1": {"@q": "1 7"}, "postroom:leases": ZSet(w1=900)},
+        recover(),
+        Then([], {}),
+        again=Then([]),
+    ),
+    entry_only("settled", **{"rq:job:a": job("finished", **CLAIM)}),
+    entry_only("canceled", **{"rq:job:a": job("canceled", **CLAIM)}),
+    entry_only("deleted"),
+    entry_only("another's by now", **{"rq:job:a": job("started", worker_name="w2", p_token=8)}),
+    entry_only("no hash", **{"rq:job:a": "oops"}),
+    Row(
+        "a foreign key in the place of the list: refused, and the job is still held",
+        {
+            "rq:queue:q": "oops",
+            "rq:job:a": job("started", **CLAIM),
+            "rq:wip:q": ZSet({"a:7": INF}),
+            "postroom:held:w1": {"a:7": "q"},
+            "postroom:leases": ZSet(w1=900),
+        },
+        recover(),
+        Then(Refused("WRONGTYPE")),
+        again=Then(Refused("WRONGTYPE")),
+    ),
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_recover(row: Row, table: Table) -> None:
+    """Every row of the table."""
+    table.check(row)
+
+
+@pytest.mark.parametrize(("held", "calls_made"), [(499, [499, 0]), (500, [500, 0]), (1201, [500, 500, 201, 0])])
+def test_a_process_that_held_many(held: int, calls_made: list[int], app: Postroom, client: redis.Redis) -> None:
+    """Called until it says that nothing is left, it puts every job back once."""
+    ids = [f"j{i}" for i in range(held)]
+    with client.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hset(f"rq:job:{job_id}", mapping={"status": "started", "worker_name": "w1", "p:token": "7"})
+            pipe.hset("postroom:held:w1", f"{job_id}:7", "q")
+            pipe.zadd("rq:wip:q", {f"{job_id}:7": INF})
+        pipe.hset("postroom:held:w1", "@q", "1 7")
+        pipe.zadd("postroom:leases", {"w1": 1})
+        pipe.execute()
+    assert [len(app.broker.run(calls.recover(app.keys, "w1"))) for _ in calls_made] == calls_made
+    assert sorted(client.lrange("rq:queue:q", 0, -1)) == sorted(job_id.encode() for job_id in ids)
+    assert client.exists("postroom:held:w1", "postroom:leases", "rq:wip:q") == 0
