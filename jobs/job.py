@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import threading
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
@@ -15,7 +16,7 @@ from postroom.jobs.results import Listener, looks
 R = TypeVar("R")
 
 _PENDING = object()
-_FIELDS = ("status", "result", "p:reason", "exc_info")
+_FIELDS = ("status", "result", "p:reason", "exc_info", "worker_name")
 _TRACEBACK_LIMIT = 10_000_000
 
 
@@ -79,7 +80,7 @@ class Job(Generic[R]):
         """See that the job does not run; where it runs already, that its completion is not accepted.
 
         Returns:
-            False where it had ended, or is not on the server.
+            False where it had ended otherwise, or is not on the server.
         """
         return _was_open(self._broker.run(calls.cancel(self._broker.keys, self.id)))
 
@@ -126,7 +127,7 @@ class Job(Generic[R]):
         ended, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def wake() -> None:
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(ended.set)
 
         self._listener.add(self.id, wake)
@@ -152,12 +153,13 @@ def _status(found: dict[str, bytes | None]) -> str | None:
 
 
 def _was_open(before: str | None) -> bool:
-    return before not in {None, "finished", "failed", "canceled", "stopped"}
+    # "canceled" may be our own doing, whose reply was lost.
+    return before not in {None, "finished", "failed", "stopped"}
 
 
 def _in_stream(found: Mapping[str, bytes | None]) -> bool:
-    """Did RQ's worker end it, or is it RQ's job? Then its result is an entry of RQ's stream."""
-    return found["status"] in {b"finished", b"failed"} and not found["result"] and not found["exc_info"]
+    """May its end be told in RQ's result stream? RQ's workers write there, and what came of RQ's jobs stands there."""
+    return found["status"] == b"failed" or (found["status"] == b"finished" and not found["result"])
 
 
 def _read_result(job_id: str, found: dict[str, bytes | None], entry: Mapping[bytes, bytes]) -> Any:
@@ -170,10 +172,20 @@ def _read_result(job_id: str, found: dict[str, bytes | None], entry: Mapping[byt
             value = entry.get(b"return_value")
             return None if value is None else decode_result(base64.b64decode(value))
         case "failed" | "stopped":
-            text = found["exc_info"] or base64.b64decode(entry.get(b"exc_string", b""))
-            traceback = inflate(text, _TRACEBACK_LIMIT).decode(errors="replace")
-            last_line = traceback.strip().rpartition("\n")[2]
-            raise JobFailed(job_id, (found["p:reason"] or b"").decode() or last_line, traceback)
+            raise JobFailed(job_id, *_failure(found, entry))
         case "canceled":
             raise JobCanceled(f"job {job_id} was canceled")
     return _PENDING
+
+
+def _failure(found: Mapping[str, bytes | None], entry: Mapping[bytes, bytes]) -> tuple[str, str]:
+    """The reason in a line, and the traceback. The stream's entry counts where it is of the worker that ended the job:
+    what the hash tells may be of an earlier failure.
+    """
+    in_stream = entry.get(b"exc_string")
+    theirs = in_stream is not None and entry.get(b"worker_name") == found["worker_name"]
+    text = base64.b64decode(in_stream) if in_stream and theirs else found["exc_info"] or b""
+    traceback = inflate(text, _TRACEBACK_LIMIT).decode(errors="replace")
+    last_line = traceback.strip().rpartition("\n")[2]
+    reason = b"" if theirs and found["exc_info"] else found["p:reason"] or b""
+    return reason.decode(errors="replace") or last_line, traceback

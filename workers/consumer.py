@@ -32,15 +32,21 @@ SETTLE_BYTES = 1_000_000
 
 
 class Consumer:
-    """Keeps the threads fed from `queues`, in strict order, and the server told."""
+    """Keeps the threads fed from `queues`, in strict order, and the server told.
 
-    def __init__(self, app: Postroom, queues: Sequence[str], process: str) -> None:
+    Args:
+        thorough: ask a queue until it says that it is empty; in a burst nobody waits for what comes later.
+    """
+
+    def __init__(self, app: Postroom, queues: Sequence[str], process: str, *, thorough: bool = False) -> None:
         self._broker, self._keys, self._settings = app.broker, app.keys, app.settings
         self._queues, self._process = tuple(queues), process
         self._wake = threading.Event()
         self._outbox: deque[Outcome] = deque()
         self._awake = dict.fromkeys(queues, True)
         self._requests = dict.fromkeys(queues, 1)
+        self._thorough = thorough
+        self.claims = 0
         self._pace = Pace()
         self._kept: deque[tuple[float, Sequence[Outcome]]] = deque()
         self._refused = Refusals()
@@ -134,11 +140,12 @@ class Consumer:
         self._refused.over(f"queue {queue} cannot be claimed from")
         self._requests[queue] += 1
         jobs = read_claim(reply, queue, time.monotonic())
-        if len(jobs) < limit:
-            # Fewer than asked for: the list may be empty. The waiter finds out, for nothing.
+        if not reply or (0 < len(jobs) < limit and not self._thorough):
+            # The list is empty, or may be: the waiter finds out, for nothing. In a burst there is none.
             self._awake[queue] = False
             arm[queue] = True
         if jobs:
+            self.claims += 1
             threads.give(jobs)
 
     def _settled(self, part: Sequence[Outcome], replies: Sequence[str] | ScriptFailed) -> None:

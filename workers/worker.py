@@ -52,7 +52,7 @@ class Worker:
         self._concurrency = concurrency or app.settings.concurrency
         self._burst = burst
         self._stops = 0
-        self._consumer = Consumer(app, self._queues, self.process)
+        self._consumer = Consumer(app, self._queues, self.process, thorough=burst)
 
     def stop(self) -> None:
         """Claim no more, let running jobs end, then return from `run`. A second call gives the running jobs back."""
@@ -92,17 +92,15 @@ class Worker:
 
     def _work(self, threads: Threads, waiters: dict[str, Waiter]) -> None:
         empty: dict[str, bool] = {}
-        looked_again = False
+        looked_at = -1
         while not self._consumer.closing:
             self._consumer.turn(threads, empty)
             if self._burst and self._consumer.at_rest and not threads.ready and not threads.busy:
-                # A job that has just ended may have enqueued another: one more look before the end.
-                if looked_again:
+                # A job that has just ended may have enqueued another: look until a look brings nothing.
+                if looked_at == self._consumer.claims:
                     return
-                looked_again = True
+                looked_at = self._consumer.claims
                 self._consumer.look_again()
-            elif threads.busy:
-                looked_again = False
             for queue in empty:
                 if queue in waiters:
                     waiters[queue].arm()
@@ -120,11 +118,12 @@ class Worker:
 
     def _resign(self) -> None:
         try:
-            back = self._app.broker.run(calls.recover(self._app.keys, self.process, resigned=True))
+            while back := self._app.broker.run(calls.recover(self._app.keys, self.process, resigned=True)):
+                log.info("gave back %s", ", ".join(back))
         except BrokerError as error:
             log.warning("could not say goodbye, the lease of %s will run out instead: %s", self.process, error)
             return
-        log.info("worker %s is done%s", self.process, f"; gave back {', '.join(back)}" if back else "")
+        log.info("worker %s is done", self.process)
 
 
 class _Dispatch:

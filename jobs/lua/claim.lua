@@ -3,7 +3,7 @@
 local queue, wip, held, leases, last_token = unpack(KEYS)
 local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)
 -- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again.
--- returns: the token, then for each job its id and the values of FIELDS; {} where nothing was to be had
+-- returns: the token, then for each job its id and the values of FIELDS; {} where the list is empty
 --@include clock
 --@include runnable
 local MAX_BYTES = 1000000
@@ -54,4 +54,4 @@ if #taken > 0 then
   end
 end
 redis.call('LTRIM', queue, looked_at, -1)
-return #taken > 0 and reply or {}
+return reply

@@ -8,7 +8,7 @@ now = clock(now)
 
 local last = tonumber(redis.call('GET', swept) or 0)
 redis.call('SET', swept, now)
-if now - last > lease / 2 then
+if now - last > math.max(lease / 2, 3) then
   -- Nobody looked for a while: the server was away, or nobody was there. Whoever lives gets one lease's time to say so
   -- before anybody is judged.
   for _, process in ipairs(redis.call('ZRANGE', leases, 0, -1)) do

@@ -308,7 +308,7 @@ ROWS = (
         "no status and no hash (deleted, expired): dropped",
         {"rq:queue:q": ["a"], "postroom:gone:a": lasting(60, " "), "postroom:token": "7"},
         claim(),
-        Then([], {"postroom:gone:a": lasting(60, " "), "postroom:token": "8"}),
+        Then([8], {"postroom:gone:a": lasting(60, " "), "postroom:token": "8"}),
         again=Then([]),
     ),
     *(
@@ -316,7 +316,7 @@ ROWS = (
             f"{status}: dropped",
             {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "7"},
             claim(),
-            Then([], {"rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "8"}),
+            Then([8], {"rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "8"}),
             again=Then([]),
         )
         for status in (

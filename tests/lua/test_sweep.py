@@ -35,6 +35,13 @@ ROWS = (
         again=Then([]),
     ),
     Row(
+        "a short lease: three seconds without a look are none that was missed",
+        {"postroom:swept": "997", "postroom:leases": ZSet(w1=998)},
+        Call("sweep", {"lease": 1, "now": 1000}),
+        Then(["w1"], {"postroom:swept": "1000", "postroom:leases": ZSet(w1=998)}),
+        again=Then(["w1"]),
+    ),
+    Row(
         "the first look ever is one after a long while",
         {"postroom:leases": ZSet(w1=900)},
         sweep(),
