@@ -39,7 +39,7 @@ check: $(STAMP) links  ## ruff, mypy strict, import-linter, house rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@MYPYPATH=$(LINKS) $(BIN)/mypy -p postroom
-	@$(BIN)/mypy tests benchmarks examples
+	@MYPYPATH=$(LINKS) $(BIN)/mypy tests benchmarks examples
 	@cd $(LINKS) && ../$(BIN)/lint-imports --no-logo --config ../pyproject.toml
 	@$(BIN)/python tests/house.py
 

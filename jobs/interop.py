@@ -4,27 +4,33 @@ What RQ's worker would do around the handler is done here with RQ's own classes;
 Nothing that stands in Redis is imported: names are looked up among the app's tasks and its allow-list.
 """
 
+import inspect
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq.callbacks import execute_failure_callback, execute_success_callback
 from rq.job import Job, Retry, _current_job
 from rq.rate_limit import RateLimitRegistry
 from rq.results import Result
 from rq.serializers import resolve_serializer
 from rq.timeouts import TimerDeathPenalty
+from rq.webhook import Webhook
 
 from postroom.jobs.codecs import decode_call, inflate
 from postroom.jobs.errors import DecodeError
+from postroom.jobs.settings import MOST
 
 log = logging.getLogger("postroom.interop")
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+Again = tuple[float, bool, dict[str, Any]]
+"""A retry: delay in seconds, whether it goes to the front, fields to store."""
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -35,6 +41,11 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 _opener = build_opener(_NoRedirect)
+_NOBODY: Any = object()
+"""A connection that is not used."""
+
+_FRONT: dict[bool, dict[str, Any]] = {False: {}, True: {"enqueue_at_front": 1}}
+"""What tells the duty of promoting to put a retry that is due in front."""
 
 
 class RqJob:
@@ -44,7 +55,7 @@ class RqJob:
         self._job = job
         self._function = function
         self.args, self.kwargs = args, kwargs
-        self.name: str = getattr(function, "__qualname__", "")
+        self.name = job.func_name or ""
 
     @classmethod
     def load(
@@ -73,21 +84,17 @@ class RqJob:
         data = fields.get("data")
         if data is None:
             raise DecodeError("the job's hash has no data")
-        job = Job(job_id, connection=client, serializer="pickle" if pickled else "json")
+        text = inflate(data, limit)
         try:
+            job = Job(job_id, connection=client, serializer="pickle" if pickled else "json")
             # Not RQ's `data` and `exc_info`: restore() would inflate them without a bound.
             job.restore({**fields, "data": b"", "exc_info": b"", "result": b""})
+            _check_times(job)
         except Exception as error:
             raise DecodeError(f"a field of the job's hash cannot be read: {error}") from error
-        if pickled:
-            _, instance, args, kwargs = name_and_call = _unpickle(data, limit)
-            name = (
-                name_and_call[0] if instance is None else f"{type(instance).__module__}.{type(instance).__qualname__}"
-            )
-            function = find(name) if instance is None else getattr(instance, name_and_call[0])
-        else:
-            name, args, kwargs = decode_call(data, None, saved_by_rq=True, limit=limit)
-            function = find(name)
+        name, method, args, kwargs = _unpickle(text) if pickled else _unjson(text, limit)
+        function = method or find(name)
+        job.data = text  # what job.save() writes back, if the handler calls it
         job._func_name, job._instance, job._args, job._kwargs = name, None, args, kwargs
         for attribute in ("_success_callback", "_failure_callback"):
             callback_name = getattr(job, f"{attribute}_name")
@@ -111,15 +118,21 @@ class RqJob:
         return self._job.failure_ttl
 
     def call(self) -> Any:
-        """Run the handler, with `rq.get_current_job()` in place."""
+        """Run the handler, with `rq.get_current_job()` in place. Of a coroutine function: what is to be awaited."""
+        self._job.started_at = datetime.now(UTC)
         token = _current_job.set(self._job)
         try:
-            return self._function(*self.args, **self.kwargs)
+            value = self._function(*self.args, **self.kwargs)
         finally:
             _current_job.reset(token)
+        return self._awaited(value) if inspect.iscoroutine(value) else value
 
-    def asks_for_retry(self, value: Any) -> tuple[float, bool, dict[str, Any]] | None:
-        """A handler that returned rq.Retry: `(delay, to the front, fields to store)`; None where it returned a result.
+    async def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        _current_job.set(self._job)  # for this event loop's context only
+        return await coroutine
+
+    def asks_for_retry(self, value: Any) -> Again | None:
+        """A handler that returned rq.Retry; None where it returned a result.
 
         Raises:
             RuntimeError: it asked more often than its own `max` allows.
@@ -129,15 +142,16 @@ class RqJob:
         made = self._job.number_of_retries or 0
         if made >= value.max:
             raise RuntimeError(f"the handler returned {value!r} after {made} retries")
-        delay = Retry.get_interval(made, value.intervals)
-        return delay, value.enqueue_at_front, {"number_of_retries": made + 1}
+        front = bool(value.enqueue_at_front or self._job.enqueue_at_front_on_retry)
+        return Retry.get_interval(made, value.intervals), front, {"number_of_retries": made + 1, **_FRONT[front]}
 
-    def may_retry(self) -> tuple[float, bool, dict[str, Any]] | None:
-        """A handler that raised, of a job enqueued with rq.Retry: as `asks_for_retry`; None where none are left."""
+    def may_retry(self) -> Again | None:
+        """A handler that raised, of a job enqueued with rq.Retry; None where no retries are left."""
         if not self._job.should_retry:
             return None
-        left = cast("int", self._job.retries_left) - 1
-        return self._job.get_retry_interval(), self._job.enqueue_at_front_on_retry, {"retries_left": left}
+        delay = self._job.get_retry_interval() if self._job.retry_intervals else 0
+        front = self._job.enqueue_at_front_on_retry
+        return delay, front, {"retries_left": (self._job.retries_left or 0) - 1, **_FRONT[front]}
 
     def succeeded(self, value: Any) -> None:
         """Run the success callback, which may raise, then the webhooks, which do not.
@@ -148,20 +162,14 @@ class RqJob:
         execute_success_callback(self._job, TimerDeathPenalty, value)
         self._send_webhooks("finished", None)
 
-    def failed(self, exc_info: ExcInfo, traceback: str) -> None:
-        """Run the failure callback, which may raise, then the webhooks, which do not.
-
-        Not for a failure that is retried.
-        """
+    def failed(self, exc_info: ExcInfo, traceback: str, *, for_good: bool) -> None:
+        """Run the failure callback, which may raise; then, where it is not tried again, the webhooks, which do not."""
         self._job.ended_at = datetime.now(UTC)
         try:
             execute_failure_callback(self._job, TimerDeathPenalty, *exc_info)
         finally:
-            self._send_webhooks("failed", traceback)
-
-    def failed_and_retried(self, exc_info: ExcInfo) -> None:
-        """RQ calls the failure callback for every failure, webhooks only for the last."""
-        execute_failure_callback(self._job, TimerDeathPenalty, *exc_info)
+            if for_good:
+                self._send_webhooks("failed", traceback)
 
     def entry(self, worker: str, token: int, started: float, **outcome: Any) -> str:
         """The entry of RQ's result stream, as the JSON list of fields that the scripts take."""
@@ -180,25 +188,47 @@ class RqJob:
         return json.dumps([str(part) for pair in result.serialize().items() for part in pair])
 
     def release_rate_limit(self) -> None:
-        """Let the next job of its rq.RateLimit go on. A slot that a dead worker leaves is freed by RQ's maintenance."""
-        if self._job.has_rate_limit:
-            RateLimitRegistry.from_job(self._job).release_and_enqueue(self._job.id)
+        """Let the next job of its rq.RateLimit go on, where this one was not put back on its queue.
+
+        A place that is not released, because the worker or the server dies here, is freed by RQ's maintenance.
+        """
+        if not self._job.has_rate_limit:
+            return
+        try:
+            RateLimitRegistry.from_job(self._job).release_stale_and_enqueue(self._job.id)
+        except RedisError as error:
+            log.warning("job %s: its place under the rate limit was not released: %s", self._job.id, error)
 
     def _send_webhooks(self, status: str, traceback: str | None) -> None:
         for webhook in self._job.webhooks:
-            if webhook.job_status != status:
-                continue
-            headers = dict(webhook.headers or {})
-            body = None
-            if webhook.method == "POST":
-                body = json.dumps(webhook.get_payload(self._job, exc_string=traceback)).encode()
-                headers = {"Content-Type": "application/json", **headers}
-            request = Request(webhook.url, data=body, headers=headers, method=webhook.method)  # noqa: S310
-            try:
-                with _opener.open(request, timeout=webhook.timeout):
-                    pass
-            except OSError as error:  # URLError and HTTPError are OSErrors
-                log.warning("job %s: the webhook to %s was not taken: %s", self._job.id, webhook.url, error)
+            if webhook.job_status == status:
+                try:
+                    self._send(webhook, traceback)
+                except Exception as error:  # whatever is wrong with a webhook, the job is not
+                    log.warning("job %s: the webhook to %s was not taken: %s", self._job.id, webhook.url, error)
+
+    def _send(self, webhook: Webhook, traceback: str | None) -> None:
+        headers = dict(webhook.headers or {})
+        body = None
+        if webhook.method == "POST":
+            body = json.dumps(webhook.get_payload(self._job, exc_string=traceback)).encode()
+            headers = {"Content-Type": "application/json", **headers}
+        # rq.webhook.Webhook has checked the scheme: http or https.
+        request = Request(webhook.url, data=body, headers=headers, method=webhook.method)  # noqa: S310
+        with _opener.open(request, timeout=webhook.timeout):
+            pass
+
+
+def unreadable_fields(stored: Mapping[bytes, bytes]) -> list[bytes]:
+    """The fields of a job's hash that would stop RQ's readers."""
+    found = []
+    for name, value in stored.items():
+        job = Job("unread", connection=_NOBODY, serializer="json")
+        try:
+            job.restore({b"data": b"", name: b"" if name == b"data" else value})
+        except Exception:
+            found.append(name)
+    return found
 
 
 def failure_entry(job_id: str, client: Redis, worker: str, traceback: str) -> str:
@@ -214,12 +244,28 @@ def failure_entry(job_id: str, client: Redis, worker: str, traceback: str) -> st
     return json.dumps([str(part) for pair in result.serialize().items() for part in pair])
 
 
-def _unpickle(data: bytes, limit: int) -> tuple[str, Any, Any, Any]:
+Call = tuple[str, Callable[..., Any] | None, Any, Any]
+"""Name, method (None where the name is a function's), args, kwargs."""
+
+
+def _unjson(text: bytes, limit: int) -> Call:
+    name, args, kwargs = decode_call(text, None, saved_by_rq=False, limit=limit)
+    return name, None, args, kwargs
+
+
+def _unpickle(text: bytes) -> Call:
     try:
-        call = resolve_serializer("pickle").loads(inflate(data, limit))
-        name, instance, args, kwargs = call
-        return name, instance, args, kwargs
-    except DecodeError:
-        raise
+        name, instance, args, kwargs = resolve_serializer("pickle").loads(text)
+        return str(name), None if instance is None else getattr(instance, name), args, kwargs
     except Exception as error:
         raise DecodeError(f"not a pickled call: {type(error).__name__}: {error}") from error
+
+
+def _check_times(job: Job) -> None:
+    """What is no time must fail here, not in a script that settles this job together with others."""
+    for seconds in (job.timeout, job.result_ttl, job.failure_ttl):
+        if seconds is not None and not -MOST <= seconds <= MOST:
+            raise ValueError(f"{seconds} seconds are too many")
+    for intervals in (job.retry_intervals, job.repeat_intervals):
+        if intervals is not None and not (isinstance(intervals, list) and {*map(type, intervals)} <= {int, float}):
+            raise ValueError(f"{intervals!r} is not a list of seconds")

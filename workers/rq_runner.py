@@ -1,18 +1,21 @@
 """Run a job that RQ's producer made, with RQ's callbacks, Retry, Repeat, Group and webhooks around the handler."""
 
+import logging
 import time
 import traceback
+from typing import Any
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
-from postroom.jobs.codecs import JSON
 from postroom.jobs.context import Run
-from postroom.jobs.errors import JobTimeout, MessageError
-from postroom.jobs.interop import ExcInfo, RqJob, failure_entry
+from postroom.jobs.errors import BrokerError, JobTimeout, MessageError
+from postroom.jobs.interop import Again, ExcInfo, RqJob, failure_entry
 from postroom.workers.claimed import Claimed
-from postroom.workers.outcome import Outcome, finished, retried
+from postroom.workers.outcome import Outcome, finished, released, retried
 from postroom.workers.runner import Runner
 from postroom.workers.timeouts import Slot
+
+log = logging.getLogger("postroom.worker")
 
 
 class RqRunner:
@@ -29,14 +32,14 @@ class RqRunner:
         started = time.time()
         slot.started, slot.claim = started, (job.id, job.token)
         try:
-            theirs = self._load(job)
+            return self._run(job, slot, started)
         except MessageError as error:
-            entry = failure_entry(job.id, self._client, self._process, str(error))
-            return self._runner.bury(job, str(error), "", started, entry=entry)
-        try:
-            return self._run(job, theirs, slot, started)
-        except BaseException as error:  # the handler's or a callback's; SystemExit must not end the thread
-            return self._failed(job, theirs, error, started)
+            return self._unreadable(job, str(error), started)
+        except BrokerError:
+            return released(job)
+        except BaseException as error:  # ours: the job must end and the thread go on all the same
+            log.exception("job %s could not be run", job.id)
+            return self._unreadable(job, _text(type(error), error, error.__traceback__), started)
         finally:
             slot.claim = None
 
@@ -51,14 +54,20 @@ class RqRunner:
             limit=10 * self._app.settings.payload_limit,
         )
 
-    def _run(self, job: Claimed, theirs: RqJob, slot: Slot, started: float) -> Outcome:
+    def _run(self, job: Claimed, slot: Slot, started: float) -> Outcome:
+        theirs = self._load(job)
+        try:
+            return self._call(job, theirs, slot, started)
+        except BaseException as error:  # the handler's or a callback's; SystemExit must not end the thread
+            return self._failed(job, theirs, error, started)
+
+    def _call(self, job: Claimed, theirs: RqJob, slot: Slot, started: float) -> Outcome:
         settings = self._app.settings
         run = Run(job.id, job.queue, theirs.name, job.attempt, job.token)
-        value = self._runner.call(theirs.call, (), {}, run, slot, theirs.timeout or settings.timeout)
+        value = self._runner.call(RqJob.call, (theirs,), {}, run, slot, theirs.timeout or settings.timeout)
         again = theirs.asks_for_retry(value)
         if again is not None:
-            delay, front, fields = again
-            return self._after(theirs, retried(job, delay, fields, front=front))
+            return self._again(job, theirs, again)
         theirs.succeeded(value)
         ttl = settings.result_ttl if theirs.result_ttl is None else theirs.result_ttl
         entry = theirs.entry(self._process, job.token, started, return_value=value)
@@ -69,25 +78,39 @@ class RqRunner:
         exc_info: ExcInfo = (type(shown), shown, error.__traceback__)
         again = theirs.may_retry()
         try:
-            text = "".join(traceback.format_exception(*exc_info))
-            if again is None:
-                theirs.failed(exc_info, text)
-            else:
-                theirs.failed_and_retried(exc_info)
+            text = _text(*exc_info)
+            theirs.failed(exc_info, text, for_good=again is None)
         except BaseException as callbacks:  # a failing callback takes the failure's place, as in RQ
-            shown, text = callbacks, "".join(traceback.format_exception(callbacks))
+            text = _text(type(callbacks), callbacks, callbacks.__traceback__)
         if again is not None:
-            delay, front, fields = again
-            return self._after(theirs, retried(job, delay, {**fields, "exc_info": text[-20_000:]}, front=front))
+            return self._again(job, theirs, again)
         entry = theirs.entry(self._process, job.token, started, exc_string=text)
-        reason = f"{type(shown).__name__}: {shown}"
-        return self._after(theirs, self._runner.bury(job, reason, text, started, ttl=theirs.failure_ttl, entry=entry))
+        buried = self._runner.bury(job, _last_line(text), text, started, ttl=theirs.failure_ttl, entry=entry)
+        return self._after(theirs, buried)
+
+    def _unreadable(self, job: Claimed, text: str, started: float) -> Outcome:
+        entry = failure_entry(job.id, self._client, self._process, text)
+        return self._runner.unreadable(job, _last_line(text), started, text, entry)
+
+    def _again(self, job: Claimed, theirs: RqJob, again: Again) -> Outcome:
+        # Not with its traceback, as a job of ours: RQ's readers would show it even when the job has finished.
+        delay, front, fields = again
+        return self._after(theirs, retried(job, float(delay), {**fields, "p:attempt": job.attempt}, front=front))
 
     def _after(self, theirs: RqJob, outcome: Outcome) -> Outcome:
         outcome.after = theirs.release_rate_limit
         return outcome
 
 
+def _text(*exc_info: Any) -> str:
+    """The traceback. What UTF-8 cannot carry, such as a file's name that is no text, is escaped."""
+    return "".join(traceback.format_exception(*exc_info)).encode("utf-8", "backslashreplace").decode()
+
+
+def _last_line(text: str) -> str:
+    return text.rstrip().rpartition("\n")[2]
+
+
 def is_theirs(job: Claimed) -> bool:
     """Is this a job that RQ's rules hold for?"""
-    return job.content_type not in (JSON, "foreign")
+    return job.made_by_rq

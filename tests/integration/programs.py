@@ -1,0 +1,138 @@
+"""What tests of producing and consuming share: workers in this process, and users' programs in processes of their own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from postroom import Postroom
+from postroom.jobs.settings import Settings
+from postroom.scheduler import ALL, Rounds
+from postroom.workers.worker import Worker
+
+
+def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+    """What `condition` returns once that is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.005)
+    raise AssertionError(f"not within {seconds} s: {condition!r}, last {condition()!r}")
+
+
+def burst(app: Postroom, *queues: str, **options: Any) -> None:
+    """Run what is queued, in this process."""
+    Worker(app, queues, burst=True, **options).run()
+
+
+@contextlib.contextmanager
+def working(app: Postroom, *queues: str, duties: bool = True, **options: Any) -> Iterator[Worker]:
+    """A worker in a thread of this process, with the duties beside it."""
+    worker = Worker(app, queues, **options)
+    thread = threading.Thread(target=worker.run, name="worker")
+    thread.start()
+    rounds = Rounds(app, ALL if duties else ())
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(40)
+        rounds.stop()
+        assert not thread.is_alive()
+
+
+class Process:
+    """A process whose output goes to a file."""
+
+    def __init__(self, command: list[str], folder: Path, environ: dict[str, str], log: Path) -> None:
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output)
+        self.pid = self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text()
+
+    @property
+    def running(self) -> bool:
+        """Has it not ended?"""
+        return self._process.poll() is None
+
+    def says(self, text: str, seconds: float = 20) -> None:
+        """Wait until it has said `text`."""
+        until(lambda: text in self.log or not self.running, seconds)
+        assert text in self.log, self.log
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = 30) -> int:
+        """Its exit code, when it has ended."""
+        return self._process.wait(seconds)
+
+    def kill(self) -> None:
+        """End it as a crash does, also where it is paused."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Program:
+    """A user's folder with modules, and the processes that run there."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self._processes: list[Process] = []
+
+    def write(self, name: str, source: str) -> None:
+        """Put a file there."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+
+    def environ(self, **changes: str) -> dict[str, str]:
+        """This process's environment without Postroom's variables but the URL; an empty value takes one away."""
+        ours = {"REDIS_URL", "RQ_KEY_PREFIX", *(f"POSTROOM_{name.upper()}" for name in Settings.__dataclass_fields__)}
+        kept = {name: value for name, value in os.environ.items() if name not in ours}
+        found = {**kept, "POSTROOM_REDIS_URL": self.url, "PYTHONUNBUFFERED": "1", **changes}
+        return {name: value for name, value in found.items() if value}
+
+    def start(self, *arguments: str, **environ: str) -> Process:
+        """Start Python with these arguments."""
+        log = self.folder / f"process-{len(self._processes)}.log"
+        started = Process([sys.executable, *arguments], self.folder, self.environ(**environ), log)
+        self._processes.append(started)
+        return started
+
+    def worker(self, *arguments: str, **environ: str) -> Process:
+        """Start `postroom worker`, and wait until it takes jobs."""
+        started = self.start("-m", "postroom", "worker", *arguments, **environ)
+        started.says(" takes ")
+        return started
+
+    def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run Python with these arguments to its end."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environ(**environ),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self._processes:
+            process.kill()
