@@ -14,7 +14,7 @@ from postroom.jobs.options import OptionFields, Options, check_queue_name
 from postroom.jobs.results import Listener
 from postroom.jobs.retry import Retry
 from postroom.jobs.settings import Settings
-from postroom.jobs.task import Prepared, Task, TaskFunction
+from postroom.jobs.task import Declare, Prepared, Task, TaskFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,9 +51,9 @@ class Postroom:
         self.keys = Keys.from_env()
         self.tasks: dict[str, Task[Any, Any]] = {}
         self.allowed: dict[str, Callable[..., Any]] = {}
-        self.pickle_queues = frozenset(pickle)
-        self._include = tuple(include)
-        self._allow = tuple(allow)
+        self.pickle_queues = frozenset(_several(pickle=pickle))
+        self._include = _several(include=include)
+        self._allow = _several(allow=allow)
         self._lock = threading.Lock()
         self._broker: Broker | None = None
         self._listener: Listener | None = None
@@ -72,14 +72,14 @@ class Postroom:
         timeout: float | timedelta | None = None,
         result_ttl: int | timedelta | None = None,
         retry: Retry | None = None,
-    ) -> Callable[[Callable[P, R]], TaskFunction[P, R, R]]: ...
+    ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
         """Declare a function as a task: `@app.task` or `@app.task(queue="mail", timeout=30, retry=Retry())`.
 
         Args:
             name: what it is called in messages; `module.qualname` where not given.
             queue: where its jobs go by default.
-            timeout: seconds that a job may run; `Settings.timeout` where not given.
+            timeout: seconds that a job may run, rounded up to whole ones; `Settings.timeout` where not given.
             result_ttl: seconds that its results are kept: 0 for not at all, -1 for ever.
             retry: what happens when it raises; nothing is tried again where not given.
 
@@ -204,7 +204,9 @@ class Postroom:
             raise ConfigError(f"@app.task takes a function, not {function!r}")
         if retry is not None and not isinstance(retry, Retry):
             raise ConfigError(f"retry={retry!r}: give a postroom.Retry")
-        name = name or task_name(function)
+        name = task_name(function) if name is None else name
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"name={name!r}: a task's name is a text")
         check_queue_name(options.get("queue", "default"))
         task: Task[Any, Any] = Task(name, function, Prepared(self, name, Options().but(**options)), retry)
         rival = self.tasks.get(name)
@@ -213,6 +215,13 @@ class Postroom:
         task.attach()
         self.tasks[name] = task
         return function
+
+
+def _several(**given: Iterable[str]) -> tuple[str, ...]:
+    ((field, names),) = given.items()
+    if isinstance(names, str):
+        raise ConfigError(f"{field}={names!r}: give a list of names")
+    return tuple(names)
 
 
 def _place(function: Callable[..., Any]) -> str:

@@ -7,11 +7,11 @@ looks at the process id) nor across event loops (one pool for each).
 
 import asyncio
 import logging
+import re
 import ssl
-from collections.abc import Callable, Generator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
-from weakref import WeakKeyDictionary
 
 import redis
 import redis.asyncio
@@ -30,6 +30,9 @@ log = logging.getLogger("postroom.broker")
 SCHEMES: dict[str, Callable[[], str]] = {}
 """URLs that are words: what to call for the real one. The front door registers `embedded`."""
 
+ASYNC_CONNECTIONS = 16
+"""The most connections of one event loop."""
+
 
 class Broker:
     """One server, spoken to by any thread and any event loop of this process.
@@ -44,7 +47,7 @@ class Broker:
         self.deadline = deadline
         self.url = SCHEMES[url]() if url in SCHEMES else url
         self._pool = self._make_pool(redis.ConnectionPool)
-        self._async_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self._async_pools: dict[asyncio.AbstractEventLoop, tuple[Any, AsyncIterator[Any]]] = {}
 
     @property
     def safe_url(self) -> str:
@@ -70,23 +73,25 @@ class Broker:
         Raises:
             Unavailable: the server was not reached within the deadline.
         """
+        began = time.monotonic()
         try:
             return _drive(_exchange(calls), self._send)
         except (RedisError, OSError) as error:
-            self._give_up_on(error)
+            left = self._time_left(began, error)
         try:
-            return Retrying(**self._policy())(lambda: _drive(_exchange(calls), self._send))
+            return Retrying(**_policy(left))(lambda: _drive(_exchange(calls), self._send))
         except (RedisError, OSError) as error:
             raise self._unavailable(error) from error
 
     async def arun(self, call: Call[T]) -> T:
         """`run`, for an event loop."""
+        began = time.monotonic()
         try:
             return _or_raise((await _adrive(_exchange([call]), self._asend))[0])  # type: ignore[no-any-return]
         except (RedisError, OSError) as error:
-            self._give_up_on(error)
+            left = self._time_left(began, error)
         try:
-            replies: list[Any] = await AsyncRetrying(**self._policy())(_adrive_again, call, self._asend)
+            replies: list[Any] = await AsyncRetrying(**_policy(left))(_adrive_again, call, self._asend)
         except (RedisError, OSError) as error:
             raise self._unavailable(error) from error
         return _or_raise(replies[0])  # type: ignore[no-any-return]
@@ -122,10 +127,7 @@ class Broker:
             self._pool.release(connection)
 
     async def _asend(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        loop = asyncio.get_running_loop()
-        pool = self._async_pools.get(loop)
-        if pool is None:
-            pool = self._async_pools[loop] = self._make_pool(redis.asyncio.ConnectionPool)
+        pool = await self._async_pool()
         connection = await pool.get_connection()
         try:
             await connection.send_packed_command(connection.pack_commands(commands))
@@ -142,11 +144,31 @@ class Broker:
         finally:
             await pool.release(connection)
 
+    async def _async_pool(self) -> Any:
+        loop = asyncio.get_running_loop()
+        if loop not in self._async_pools:
+            for closed in [known for known in self._async_pools if known.is_closed()]:
+                del self._async_pools[closed]
+            keeper = self._keep_pool(loop)
+            self._async_pools[loop] = (await anext(keeper), keeper)
+        return self._async_pools[loop][0]
+
+    async def _keep_pool(self, loop: asyncio.AbstractEventLoop) -> AsyncIterator[Any]:
+        """A loop's pool. asyncio.run() and its like end a loop's generators before they close it, and so this one."""
+        # Any number of coroutines may call at once; they take turns with a few connections.
+        pool = self._make_pool(redis.asyncio.BlockingConnectionPool, max_connections=ASYNC_CONNECTIONS, timeout=None)
+        try:
+            yield pool
+        finally:
+            self._async_pools.pop(loop, None)
+            await pool.disconnect()
+
     def _make_pool(self, kind: Any, **options: Any) -> Any:
         defaults = {
             "socket_timeout": self.deadline,
             "socket_connect_timeout": min(2.0, self.deadline),
             "retry": Retry(NoBackoff(), 0),
+            "max_connections": 2**16,  # one for each thread that calls at the same time
             "protocol": 2,
             "driver_info": None,
         }
@@ -155,20 +177,16 @@ class Broker:
         try:
             return kind.from_url(self.url, **{**defaults, **options})
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"the server's URL {self.safe_url!r} cannot be read: {error}") from error
+            told = str(error).partition(" as ")[0]  # what follows may be a part of the password
+            raise ConfigError(
+                f"the server's URL {self.safe_url!r} cannot be read: {told} (in a password / ? # @ are %2F %3F %23 %40)"
+            ) from None
 
-    def _policy(self) -> dict[str, Any]:
-        """tenacity's arguments for the connection: try until the deadline, apart from each other (no herd)."""
-        return {
-            "stop": stop_after_delay(self.deadline),
-            "wait": wait_random_exponential(multiplier=0.02, max=0.5),
-            "retry": retry_if_exception(_passing),
-            "reraise": True,
-        }
-
-    def _give_up_on(self, error: Exception) -> None:
-        if not _passing(error):
+    def _time_left(self, began: float, error: Exception) -> float:
+        left = began + self.deadline - time.monotonic()
+        if left <= 0 or not _passing(error):
             raise self._unavailable(error) from error
+        return left
 
     def _unavailable(self, error: Exception) -> Unavailable:
         return Unavailable(f"{self.safe_url} was not reached: {_explain(error)}")
@@ -223,6 +241,16 @@ async def _adrive_again(call: Call[Any], send: Callable[[Sequence[Sequence[Any]]
     return await _adrive(_exchange([call]), send)
 
 
+def _policy(seconds: float) -> dict[str, Any]:
+    """tenacity's arguments for the connection: try until the time is over, apart from each other (no herd)."""
+    return {
+        "stop": stop_after_delay(seconds),
+        "wait": wait_random_exponential(multiplier=0.02, max=0.5),
+        "retry": retry_if_exception(_passing),
+        "reraise": True,
+    }
+
+
 def _reply(read: Callable[[], Any]) -> Any:
     try:
         return read()
@@ -255,10 +283,10 @@ def _explain(error: Exception) -> str:
     return f"{error}. Is the server running there? The URL comes from POSTROOM_REDIS_URL, REDIS_URL or [tool.postroom]"
 
 
+_PASSWORD = re.compile(r"(?<=://)([^:/?#@]*):(?!\d+(?:[/?#]|$))(?:[^?]*|.*)@")
+_PASSWORD_IN_QUERY = re.compile(r"([?&]password=)[^&]*")
+
+
 def hide_password(url: str) -> str:
-    """`url` with its password replaced by ***."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{host}"))
+    """`url` with its password replaced by ***, also where it cannot be read as a URL."""
+    return _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url, count=1))

@@ -137,6 +137,11 @@ def read_all(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:
     return Call(("HGETALL", space.job(job_id)), _pairs)
 
 
+def drop_fields(space: Keys, job_id: str, names: Sequence[bytes]) -> Call[int]:
+    """Take fields out of a job's hash; how many were there."""
+    return Call(("HDEL", space.job(job_id), *names), int)
+
+
 def last_result(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:
     """The newest entry of RQ's result stream of a job; {} where there is none."""
     command = ("XREVRANGE", space.results(job_id), "+", "-", "COUNT", 1)
@@ -145,8 +150,11 @@ def last_result(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:
 
 def queue_names(space: Keys) -> Call[list[str]]:
     """The names of all queues that ever had a job."""
-    start = len(space.queue(""))
-    return Call(("SMEMBERS", space.queues()), lambda keys: sorted(key.decode()[start:] for key in keys))
+    start = space.queue("")
+    return Call(
+        ("SMEMBERS", space.queues()),
+        lambda keys: sorted(key.removeprefix(start) for key in _texts(keys) if key.startswith(start)),
+    )
 
 
 def _text(value: bytes | None) -> str | None:
@@ -154,7 +162,7 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _texts(values: list[bytes]) -> list[str]:
-    return [value.decode() for value in values]
+    return [value.decode(errors="replace") for value in values]
 
 
 def _pairs(flat: Any) -> dict[bytes, bytes]:

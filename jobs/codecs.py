@@ -27,6 +27,8 @@ def encode_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> by
     Raises:
         EncodeError: an argument that JSON cannot carry; names the argument and its type.
     """
+    if not isinstance(args, list | tuple):
+        raise EncodeError(f"{name}: the arguments of a call are of type {type(args).__name__}: give a tuple or a list")
     try:
         data = _encode((name, None, args, kwargs))
     except _FAILS as error:
@@ -132,12 +134,12 @@ def _blame(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exc
 
 def _not_finite(value: Any, place: str) -> str:
     """Where in `value` a float that is not finite stands; '' where there is none."""
-    if isinstance(value, float):
-        return "" if math.isfinite(value) else place
-    if isinstance(value, Mapping):
-        inner = ((f"{place}[{key!r}]", item) for key, item in value.items())
-    elif isinstance(value, list | tuple | set | frozenset):
-        inner = ((f"{place}[{i}]", item) for i, item in enumerate(value))
-    else:
-        return ""
-    return next((found for label, item in inner if (found := _not_finite(item, label))), "")
+    left = [(place, msgspec.to_builtins(value))]
+    while left:
+        place, value = left.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            return place
+        found = dict(enumerate(value)) if isinstance(value, list | tuple) else value
+        pairs = found.items() if isinstance(found, dict) else ()
+        left += [(f"{place}[{key!r}]", item) for key, item in pairs if isinstance(item, float | dict | list | tuple)]
+    return ""

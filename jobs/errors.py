@@ -71,6 +71,10 @@ class DuplicateJob(Rejected):
         )
         self.job_id = job_id
 
+    def __reduce__(self) -> tuple[type["DuplicateJob"], tuple[str]]:
+        """Survive pickling, so that the error may cross a process pool."""
+        return DuplicateJob, (self.job_id,)
+
 
 class ResultError(PostroomError):
     """There is no result to give."""

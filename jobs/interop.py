@@ -25,7 +25,7 @@ from rq.webhook import Webhook
 
 from postroom.jobs.codecs import decode_call, inflate
 from postroom.jobs.errors import DecodeError
-from postroom.jobs.settings import MOST
+from postroom.jobs.times import MOST
 
 log = logging.getLogger("postroom.interop")
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]

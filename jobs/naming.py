@@ -29,7 +29,6 @@ def canonical_module(module: str) -> str:
     loaded = sys.modules.get(module)
     spec = getattr(loaded, "__spec__", None)
     name = spec.name if module == "__main__" and spec is not None else module
-    name = name.removesuffix(".__main__") if module == "__main__" and name != "__main__" else name
     file = getattr(loaded, "__file__", None)
     if file is None:
         return name
@@ -70,7 +69,8 @@ def import_target(target: str) -> Any:
         ConfigError: the form is wrong, or there is no such module or attribute.
     """
     module_name, _, attribute = target.partition(":")
-    if not module_name or "/" in module_name or module_name.endswith(".py"):
+    parts = target.replace(":", ".", 1).split(".")
+    if module_name.endswith(".py") or not all(part.replace("-", "_").isidentifier() for part in parts):
         raise ConfigError(f"{target!r} is not MODULE:app, e.g. shop.app:app")
     module = import_module(module_name)
     found = module

@@ -7,10 +7,14 @@ from typing import TypedDict
 
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.keys import JOB_ID
+from postroom.jobs.times import MOST
 
 
 class OptionFields(TypedDict, total=False):
-    """The keywords of `using(…)`. Times are seconds or timedeltas."""
+    """The keywords of `using(…)`. Times are seconds or timedeltas.
+
+    `timeout` and `result_ttl` travel in RQ's fields, which take whole seconds: they are rounded up.
+    """
 
     queue: str
     job_id: str
@@ -39,17 +43,20 @@ class Options:
 
     def __post_init__(self) -> None:
         check_queue_name(self.queue)
-        if self.job_id is not None and not JOB_ID.fullmatch(self.job_id):
+        if self.job_id is not None and not (isinstance(self.job_id, str) and JOB_ID.fullmatch(self.job_id)):
             raise ConfigError(f"job_id={self.job_id!r}: 1 to 128 letters, digits, _ and - are allowed (RQ's rule)")
+        if self.run_at is not None and not isinstance(self.run_at, datetime):
+            raise ConfigError(f"run_at={self.run_at!r}: give a datetime with its time zone, or delay=seconds")
         if self.run_at is not None and self.run_at.tzinfo is None:
             raise ConfigError(f"run_at={self.run_at!r} has no time zone: give an aware datetime, e.g. with tzinfo=UTC")
         if self.run_at is not None and self.delay is not None:
             raise ConfigError(f"delay={self.delay!r} and run_at={self.run_at!r}: give one of them")
-        _not_negative("delay", self.delay)
-        if self.timeout is not None and seconds(self.timeout) <= 0:
-            raise ConfigError(f"timeout={self.timeout!r}: must be more than 0 seconds")
-        if self.result_ttl is not None and self.result_ttl != -1:
-            _not_negative("result_ttl", self.result_ttl)
+        if not isinstance(self.at_front, bool):
+            raise ConfigError(f"at_front={self.at_front!r}: True or False")
+        _check_duration("delay", self.delay)
+        _check_duration("timeout", self.timeout, above_zero=True)
+        if self.result_ttl != -1:
+            _check_duration("result_ttl", self.result_ttl)
 
     def but(self, **changes: object) -> "Options":
         """These options with some changed.
@@ -88,8 +95,10 @@ def whole_seconds(value: float | timedelta) -> int:
     return math.ceil(seconds(value))
 
 
-def _not_negative(name: str, value: float | timedelta | None) -> None:
+def _check_duration(name: str, value: float | timedelta | None, *, above_zero: bool = False) -> None:
     if value is None:
         return
-    if not isinstance(value, int | float | timedelta) or not math.isfinite(seconds(value)) or seconds(value) < 0:
-        raise ConfigError(f"{name}={value!r}: must be a number of seconds or a timedelta, and not negative")
+    if not isinstance(value, int | float | timedelta) or not 0 <= seconds(value) <= MOST:
+        raise ConfigError(f"{name}={value!r}: must be seconds or a timedelta, not negative and at most {MOST:,} s")
+    if above_zero and not seconds(value):
+        raise ConfigError(f"{name}={value!r}: must be more than 0 seconds")

@@ -72,11 +72,14 @@ class Listener:
             return False
 
     def _hear(self, data: bytes) -> None:
-        event = json.loads(data)
-        if event["event"] not in _ENDS:
+        try:
+            event = json.loads(data)
+            ended = event["jobs"] if event["event"] in _ENDS else ()
+            with self._lock:
+                wakes = [wake for job_id in ended for wake in self._waiters.get(job_id, ())]
+        except (ValueError, TypeError, LookupError):  # anybody may publish there
+            log.debug("not an event: %r", data[:100])
             return
-        with self._lock:
-            wakes = [wake for job_id in event["jobs"] for wake in self._waiters.get(job_id, ())]
         for wake in wakes:
             wake()
 

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    TryAgain,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from postroom.jobs.errors import ConfigError
 
 Strategy = Callable[[RetryCallState], Any]
 
@@ -22,8 +31,14 @@ class Retry:
     """
 
     stop: Strategy = field(default_factory=lambda: stop_after_attempt(5))
-    wait: Strategy = field(default_factory=lambda: wait_exponential_jitter(initial=1, max=600))
+    wait: Strategy = field(default_factory=lambda: wait_exponential_jitter(max=600))
     retry: Strategy = field(default_factory=lambda: retry_if_exception_type(Exception))
+
+    def __post_init__(self) -> None:
+        for name in ("stop", "wait", "retry"):
+            strategy = getattr(self, name)
+            if not callable(strategy) or isinstance(strategy, type):
+                raise ConfigError(f"Retry.{name}={strategy!r}: give one of tenacity's strategies, {name}_…(…)")
 
     def delay(self, attempt: int, first_started: float, error: BaseException) -> float | None:
         """Seconds to wait after attempt number `attempt` (1 is the first) failed with `error`; None: try no more.
@@ -37,7 +52,7 @@ class Retry:
         state.attempt_number = attempt
         state.start_time = time.monotonic() - (time.time() - first_started)
         state.set_exception((type(error), error, error.__traceback__))
-        if not self.retry(state):
+        if not isinstance(error, TryAgain) and not self.retry(state):
             return None
         state.upcoming_sleep = float(self.wait(state))
         if self.stop(state):

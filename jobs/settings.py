@@ -3,11 +3,12 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from postroom.jobs.errors import ConfigError
+from postroom.jobs.times import MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,30 @@ class Settings:
         Raises:
             ConfigError: a value of the environment or of pyproject.toml does not read as what it must be.
         """
-        found = {**_from_pyproject(Path.cwd()), **_from_environ(os.environ)}
+        set_here = {name: value for name, value in flags.items() if value is not None}
+        found = {**_from_pyproject(Path.cwd()), **_from_environ(os.environ), **set_here}
         known = {field.name: field for field in fields(cls)}
         for name in found:
             if name not in known:
-                raise ConfigError(f"[tool.postroom] has no setting {name!r}; there are: {', '.join(sorted(known))}")
-        values = {name: _read(name, value, type(known[name].default)) for name, value in found.items()}
-        return replace(cls(**values), **{name: value for name, value in flags.items() if value is not None})
+                raise ConfigError(f"no setting {name!r}; there are: {', '.join(sorted(known))}")
+        return cls(**{name: _read(name, value, type(known[name].default)) for name, value in found.items()})
+
+
+_LEAST = {"result_ttl": -1, "failure_ttl": -1, "canceled_ttl": 0, "keep_finished": 0}
 
 
 def _read(name: str, value: Any, kind: type) -> Any:
     try:
         read = kind(value)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{name}={value!r}: expected {kind.__name__} ({Settings.__name__}.{name})") from None
-    if kind is not str and read < 0:
-        raise ConfigError(f"{name}={value!r}: must not be negative")
+        if kind is int and read != float(value):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"{name}={value!r}: expected {kind.__name__}") from None
+    least = _LEAST.get(name)
+    if kind is not str and not (read <= MOST and (read > 0 if least is None else read >= least)):
+        raise ConfigError(
+            f"{name}={value!r}: must be {'more than 0' if least is None else f'at least {least}'}, and at most {MOST:,}"
+        )
     return read
 
 
@@ -80,8 +89,9 @@ def _from_pyproject(folder: Path) -> dict[str, Any]:
         path = candidate / "pyproject.toml"
         if path.is_file():
             try:
-                table = tomllib.loads(path.read_text()).get("tool", {}).get("postroom", {})
+                return dict(tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("postroom", {}))
             except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
                 raise ConfigError(f"{path} cannot be read: {error}") from error
-            return dict(table)
+            except (AttributeError, TypeError):
+                raise ConfigError(f"{path}: [tool.postroom] is not a table") from None
     return {}

@@ -1,13 +1,14 @@
 """The task: a function that may be called, or handed over the counter."""
 
 import warnings
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
+from postroom.jobs.errors import ConfigError
 from postroom.jobs.job import Job
 from postroom.jobs.messages import Message, Placement, batches, message
 from postroom.jobs.options import OptionFields, Options
@@ -76,14 +77,18 @@ class Prepared(Generic[P, R]):
 
         Raises:
             EncodeError, Rejected, Unavailable: as `enqueue` does. The batches before are enqueued.
+            ConfigError: the options have a `job_id`.
         """
         if isinstance(calls, Collection):
             return [job_id for batch in self._batches(calls) for job_id in self.counter.broker.run(self._call(batch))]
         return _Acknowledged(self.counter.broker.run(self._call(batch)) for batch in self._batches(calls))
 
-    async def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> AsyncIterator[str]:
-        """`enqueue_many` of any iterable, for an event loop: iterate it to enqueue."""
-        for batch in self._batches(calls):
+    def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> AsyncIterator[str]:
+        """`enqueue_many` of any iterable, for an event loop: iterate over the result (`async for`) to enqueue."""
+        return _AsyncAcknowledged(self._asend(self._batches(calls)))
+
+    async def _asend(self, batches: Iterator[list[Message]]) -> AsyncIterator[str]:
+        for batch in batches:
             for job_id in await self.counter.broker.arun(self._call(batch)):
                 yield job_id
 
@@ -91,8 +96,9 @@ class Prepared(Generic[P, R]):
         return message(self.name, args, kwargs, self.options, self.counter.settings.payload_limit)
 
     def _batches(self, calls: Iterable[Sequence[Any]]) -> Iterator[list[Message]]:
-        options = self.options.but(job_id=None)
-        return batches(self.name, ((args, {}) for args in calls), options, self.counter.settings.payload_limit)
+        if self.options.job_id is not None:
+            raise ConfigError(f"job_id={self.options.job_id!r} is for one job, not for many")
+        return batches(self.name, ((args, {}) for args in calls), self.options, self.counter.settings.payload_limit)
 
     def _call(self, messages: Sequence[Message]) -> calls.Call[list[str]]:
         return calls.enqueue(self.counter.broker.keys, self.options.queue, messages, Placement.of(self.options))
@@ -101,16 +107,10 @@ class Prepared(Generic[P, R]):
         return Job(job_id, self.counter.broker, self.counter.listener)
 
 
-class _Acknowledged(Iterator[str]):
-    """Job ids as they are acknowledged. Says so when it is dropped unread: then nothing was enqueued."""
+class _Unread:
+    """Says so when it is dropped unread: then nothing was enqueued."""
 
-    def __init__(self, batches: Iterator[list[str]]) -> None:
-        self._ids = (job_id for batch in batches for job_id in batch)
-        self._read = False
-
-    def __next__(self) -> str:
-        self._read = True
-        return next(self._ids)
+    _read = False
 
     def __del__(self) -> None:
         if not self._read:
@@ -119,6 +119,28 @@ class _Acknowledged(Iterator[str]):
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+
+class _Acknowledged(_Unread, Iterator[str]):
+    """Job ids as they are acknowledged."""
+
+    def __init__(self, batches: Iterator[list[str]]) -> None:
+        self._ids = (job_id for batch in batches for job_id in batch)
+
+    def __next__(self) -> str:
+        self._read = True
+        return next(self._ids)
+
+
+class _AsyncAcknowledged(_Unread, AsyncIterator[str]):
+    """Job ids as they are acknowledged, for an event loop."""
+
+    def __init__(self, ids: AsyncIterator[str]) -> None:
+        self._ids = ids
+
+    async def __anext__(self) -> str:
+        self._read = True
+        return await anext(self._ids)
 
 
 class TaskFunction(Protocol[P, C_co, R]):
@@ -138,6 +160,17 @@ class TaskFunction(Protocol[P, C_co, R]):
     @overload
     def enqueue_many(self, calls: Iterator[Sequence[Any]]) -> Iterator[str]: ...
     def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> AsyncIterator[str]: ...
+
+
+class Declare(Protocol):
+    """What `@app.task(…)` is: it takes a function or a coroutine function."""
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> TaskFunction[P, Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> TaskFunction[P, R, R]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 import time
 from datetime import UTC, datetime
 
+MOST = 10**10
+"""The longest duration: three hundred years, in seconds. The server's own sums overflow somewhere beyond."""
+
 _last: tuple[int, str] = (-1, "")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from postroom.jobs.app import Postroom
-from postroom.jobs.errors import BrokerError
+from postroom.jobs.errors import BrokerError, Unavailable
 
 log = logging.getLogger("postroom.scheduler")
 
@@ -31,6 +31,7 @@ class Rounds:
     def __init__(self, app: Postroom, duties: Sequence[Duty]) -> None:
         self._app, self._duties = app, duties
         self._stopped = threading.Event()
+        self._failing: set[str] = set()
         self._threads = [
             threading.Thread(target=self._go, args=(duty,), name=f"postroom-{type(duty).__name__.lower()}", daemon=True)
             for duty in duties
@@ -45,13 +46,16 @@ class Rounds:
             thread.join()
 
     def _go(self, duty: Duty) -> None:
-        failing = False
+        name = type(duty).__name__
         while not self._stopped.wait(duty.every):
             try:
                 duty.do(self._app)
-            except BrokerError as error:
-                if not failing:
-                    log.warning("%s will be tried again: %s", type(duty).__name__, error)
-                failing = True
+            except Exception as error:  # whatever was wrong with this round, the next one may do
+                self._say_once("The duties" if isinstance(error, Unavailable) else name, error)
                 continue
-            failing = False
+            self._failing -= {"The duties", name}
+
+    def _say_once(self, who: str, error: Exception) -> None:
+        if who not in self._failing:
+            self._failing.add(who)
+            log.warning("%s will be tried again: %s", who, error, exc_info=not isinstance(error, BrokerError))

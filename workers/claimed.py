@@ -1,5 +1,6 @@
 """What a claim brought: jobs in this process's hands."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,7 @@ def _number(text: bytes | None) -> int:
 
 def _time(text: bytes | None) -> float | None:
     try:
-        return float(text) if text else None
+        found = float(text or b"nan")
     except ValueError:
         return None
+    return found if math.isfinite(found) else None

@@ -47,19 +47,25 @@ def buried(
 ) -> Outcome:
     """It will not be tried again by itself."""
     ended = rq_time()
-    args = [job.id, job.token, reason[:500], traceback[-TRACEBACK_LIMIT:], rq_time(started), ended, created_at, attempt]
+    shown = [_sendable(reason)[:500], _sendable(traceback)[-TRACEBACK_LIMIT:]]
+    args = [job.id, job.token, *shown, rq_time(started), ended, created_at, attempt]
     return Outcome("bury", job, [*args, ttl, entry])
 
 
 def retried(job: Claimed, delay: float, fields: dict[str, Any], *, front: bool = False) -> Outcome:
     """It failed and will be tried again in `delay` seconds."""
-    flat = [part for pair in fields.items() for part in pair]
+    flat = [_sendable(part) if isinstance(part, str) else part for pair in fields.items() for part in pair]
     return Outcome("retry", job, [job.id, job.token, delay, "front" if front else "back", len(flat), *flat])
 
 
 def released(job: Claimed) -> Outcome:
     """It was never started: somebody else may have it."""
     return Outcome("release", job, [job.id, job.token])
+
+
+def _sendable(text: str) -> str:
+    """Texts of errors may hold what UTF-8 cannot, such as the names of files that are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def settle_calls(

@@ -4,19 +4,22 @@ import asyncio
 import contextvars
 import inspect
 import logging
+import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.codecs import decode_call, encode_result
 from postroom.jobs.context import Run, current
-from postroom.jobs.errors import DecodeError, EncodeError, JobTimeout, MessageError
+from postroom.jobs.errors import DecodeError, JobTimeout, MessageError
+from postroom.jobs.interop import unreadable_fields
 from postroom.jobs.options import seconds, whole_seconds
-from postroom.jobs.times import parse_rq_time, rq_time
+from postroom.jobs.times import MOST, parse_rq_time, rq_time
 from postroom.workers.claimed import Claimed
-from postroom.workers.outcome import Outcome, buried, finished, retried
+from postroom.workers.outcome import TRACEBACK_LIMIT, Outcome, buried, finished, retried
 from postroom.workers.timeouts import Slot
 
 log = logging.getLogger("postroom.worker")
@@ -29,28 +32,37 @@ class Runner:
         self._app = app
         self._process = process
         self._settings = app.settings
-        self._coroutines: dict[Callable[..., Any], bool] = {}
 
     def run(self, job: Claimed, slot: Slot) -> Outcome:
         """Run `job` in the calling thread, whose place is `slot`."""
         started = time.time()
         slot.started, slot.claim = started, (job.id, job.token)
         try:
-            name, args, kwargs = self._read(job)
-            function = self._app.function(name)
+            return self._run(job, slot, started)
+        except DecodeError as error:
+            return self.unreadable(job, str(error), started)
         except MessageError as error:
             return self.bury(job, str(error), "", started)
-        run = Run(job.id, job.queue, name, job.attempt, job.token)
-        try:
-            value = self.call(function, args, kwargs, run, slot, self._timeout(job, name))
-            ttl = self._result_ttl(job, name)
-            result = b"" if ttl == 0 else encode_result(value, self._settings.payload_limit)
-        except EncodeError as error:
-            return self.bury(job, str(error), traceback.format_exc(), started)
-        except BaseException as error:  # the handler's; SystemExit must not end the thread
-            return self.failed(job, name, error, started)
+        except BaseException as error:  # ours: the job must end and the thread go on all the same
+            log.exception("job %s could not be run", job.id)
+            return self.bury(job, _line(error), "".join(traceback.format_exception(error)), started)
         finally:
             slot.claim = None
+
+    def _run(self, job: Claimed, slot: Slot, started: float) -> Outcome:
+        name, args, kwargs = self._read(job)
+        function = self._app.function(name)
+        timeout, ttl = self._timeout(job, name), self._result_ttl(job, name)
+        run = Run(job.id, job.queue, name, job.attempt, job.token)
+        try:
+            value = self.call(function, args, kwargs, run, slot, timeout)
+        except JobTimeout as error:
+            # As TimeoutError, so that a retry policy can name it.
+            shown = TimeoutError(f"the handler ran longer than its timeout of {timeout:g} s")
+            return self._failed(job, name, shown.with_traceback(error.__traceback__), started)
+        except BaseException as error:  # the handler's; SystemExit must not end the thread
+            return self._failed(job, name, error, started)
+        result = b"" if ttl == 0 else encode_result(value, self._settings.payload_limit)
         return finished(job, result, started, time.time(), ttl)
 
     def call(self, function: Callable[..., Any], args: Any, kwargs: Any, run: Run, slot: Slot, timeout: float) -> Any:
@@ -63,32 +75,29 @@ class Runner:
         context.run(current.set, run)
         slot.arm(timeout)
         try:
-            if self._is_coroutine(function):
-                return context.run(asyncio.run, function(*args, **kwargs))
-            return context.run(function, *args, **kwargs)
+            value = context.run(function, *args, **kwargs)
+            return context.run(asyncio.run, _within(timeout, value)) if inspect.iscoroutine(value) else value
         finally:
             slot.disarm()
 
-    def failed(self, job: Claimed, name: str, error: BaseException, started: float) -> Outcome:
+    def _failed(self, job: Claimed, name: str, error: BaseException, started: float) -> Outcome:
         """The handler raised: ask the task's policy what now."""
-        shown = _shown(error, self._timeout(job, name))
-        text = "".join(traceback.format_exception(shown))
+        text = "".join(traceback.format_exception(error))
         task = self._app.tasks.get(name)
-        if task is not None and task.retry is not None:
-            first = job.first_started or started
-            delay = task.retry.delay(job.attempt, first, shown)
-            if delay is not None:
-                log.info(
-                    "job %s (%s) failed, attempt %d; again in %.1f s: %s",
-                    job.id,
-                    name,
-                    job.attempt,
-                    delay,
-                    _line(shown),
-                )
-                fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": text[-20_000:]}
-                return retried(job, delay, fields)
-        return self.bury(job, _line(shown), text, started)
+        if task is None or task.retry is None:
+            return self.bury(job, _line(error), text, started)
+        first = job.first_started or started
+        try:
+            delay = task.retry.delay(job.attempt, first, error)
+        except Exception as broken:
+            reason = f"{_line(error)}; and its retry policy raised {_line(broken)}"
+            return self.bury(job, reason, "".join(traceback.format_exception(broken)), started)
+        if delay is None:
+            return self.bury(job, _line(error), text, started)
+        told = (job.id, name, job.attempt, delay, _line(error))
+        log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
+        fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": text[-TRACEBACK_LIMIT:]}
+        return retried(job, delay, fields)
 
     def bury(
         self, job: Claimed, reason: str, text: str, started: float, *, ttl: int | None = None, entry: str = ""
@@ -103,6 +112,17 @@ class Runner:
             job, reason, text or reason, started, ttl, attempt=job.attempt, created_at=created_at, entry=entry
         )
 
+    def unreadable(self, job: Claimed, reason: str, started: float, text: str = "", entry: str = "") -> Outcome:
+        """Its hash cannot be read: a dead letter, and the fields that would stop RQ's readers are taken out of it."""
+        outcome = self.bury(job, reason, text, started, entry=entry)
+        outcome.after = lambda: self._mend(job.id)
+        return outcome
+
+    def _mend(self, job_id: str) -> None:
+        stored = self._app.broker.run(calls.read_all(self._app.keys, job_id))
+        if names := unreadable_fields(stored):
+            self._app.broker.run(calls.drop_fields(self._app.keys, job_id, names))
+
     def _read(self, job: Claimed) -> tuple[str, Any, Any]:
         if job.content_type == "foreign":
             raise DecodeError(
@@ -116,36 +136,36 @@ class Runner:
 
     def _timeout(self, job: Claimed, name: str) -> float:
         if job.timeout is not None:
-            return _number(job.timeout, self._settings.timeout)
+            return _stored("timeout", job.timeout)
         task = self._app.tasks.get(name)
         declared = task.timeout if task else None
         return self._settings.timeout if declared is None else seconds(declared)
 
     def _result_ttl(self, job: Claimed, name: str) -> int:
         if job.result_ttl is not None:
-            return int(_number(job.result_ttl, self._settings.result_ttl))
+            return int(_stored("result_ttl", job.result_ttl))
         task = self._app.tasks.get(name)
         declared = task.result_ttl if task else None
         return self._settings.result_ttl if declared is None else whole_seconds(declared)
 
-    def _is_coroutine(self, function: Callable[..., Any]) -> bool:
-        known = self._coroutines.get(function)
-        if known is None:
-            known = self._coroutines[function] = inspect.iscoroutinefunction(function)
-        return known
 
-
-def _shown(error: BaseException, timeout: float) -> BaseException:
-    """What users see of an error: a timeout as TimeoutError, so that a retry policy can name it."""
-    if isinstance(error, JobTimeout):
-        return TimeoutError(f"the handler ran longer than its timeout of {timeout:g} s").with_traceback(
-            error.__traceback__
-        )
-    return error
+async def _within(limit: float, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """A coroutine that waits is not reached by the thread's alarm: it is canceled when its time is over."""
+    try:
+        async with asyncio.timeout(limit if limit > 0 else None) as timer:
+            return await coroutine
+    except TimeoutError as error:
+        if timer.expired():
+            raise JobTimeout from error
+        raise
 
 
 def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ").replace("\n", " ")
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text cannot be told)"
+    return f"{type(error).__name__}: {text}".rstrip(": ").replace("\n", " ")[:500]
 
 
 def _is_date(text: str) -> bool:
@@ -156,8 +176,11 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _number(text: bytes, default: float) -> float:
+def _stored(field: str, text: bytes) -> float:
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
-        return default
+        found = math.nan
+    if not -1 <= found <= MOST:
+        raise DecodeError(f"{field}={text[:60]!r} is no number of seconds")
+    return found

@@ -1,6 +1,7 @@
 """What commands share: the app that `MODULE:app` names, and logs on the terminal."""
 
 import logging
+import traceback
 from dataclasses import replace
 
 import click
@@ -17,16 +18,36 @@ START_DEADLINE = 3.0
 
 
 def load_app(target: str) -> Postroom:
-    """The app, with the modules that it includes.
+    """The app, with the modules that it includes. What goes wrong inside of a module is shown where it happened.
 
     Raises:
-        ConfigError: the target names no app, or a module that it needs is not there.
+        ConfigError: the target names no app, or a module that it needs is not there or cannot be imported.
     """
-    app = import_target(target)
-    if not isinstance(app, Postroom):
-        raise ConfigError(f"{target!r} is a {type(app).__name__}, not a Postroom app")
-    app.load()
+    try:
+        app = import_target(target)
+        if not isinstance(app, Postroom):
+            raise ConfigError(f"{target!r} is of type {type(app).__name__}, not a Postroom app")
+        app.load()
+    except Exception as error:
+        own = _own_traceback(error)
+        if own is None:
+            raise
+        click.echo(own, err=True, nl=False)
+        raise ConfigError(f"{target} cannot be loaded: {type(error).__name__}: {error}") from error
     return app
+
+
+def _own_traceback(error: Exception) -> str | None:
+    """The part of its traceback that is the user's modules'; None where it was not raised inside of a module."""
+    frames = traceback.extract_tb(error.__traceback__)
+    importing = [frame.filename.startswith("<frozen importlib") for frame in frames]
+    if not any(importing):
+        return None
+    shown = traceback.TracebackException.from_exception(error)
+    start = importing.index(True)
+    own = [frame for frame, hidden in zip(frames[start:], importing[start:], strict=True) if not hidden]
+    shown.stack = traceback.StackSummary.from_list(own)
+    return "".join(shown.format())
 
 
 def reach(app: Postroom) -> None:

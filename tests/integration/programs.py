@@ -1,4 +1,4 @@
-"""What tests of producing and consuming share: workers in this process, and users' programs in processes of their own."""
+"""What the tests share: workers in this process, and users' programs in processes of their own."""
 
 import contextlib
 import os

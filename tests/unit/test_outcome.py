@@ -1,0 +1,51 @@
+"""Outcomes on their way to the server: grouped, bounded, and always fit for the wire."""
+
+from typing import Any
+
+from postroom.jobs.keys import Keys
+from postroom.jobs.settings import Settings
+from postroom.workers import outcome
+from postroom.workers.claimed import Claimed, read_claim
+from postroom.workers.outcome import BATCH, TRACEBACK_LIMIT, Outcome, buried, finished, released, retried, settle_calls
+
+
+def job(job_id: str = "job-1", queue: str = "mail") -> Claimed:
+    return read_claim([7, job_id.encode(), *([None] * 10)], queue, 0.0)[0]
+
+
+def commands(*outcomes: Outcome) -> list[tuple[list[Any], list[Outcome]]]:
+    return [(list(call.command), part) for call, part in settle_calls(outcomes, Keys(), "host-1", Settings())]
+
+
+def test_one_call_for_each_verb_and_queue_in_order() -> None:
+    outcomes = [
+        released(job("a")),
+        finished(job("b"), b"1", 1.0, 2.0, 500),
+        released(job("c")),
+        released(job("d", "slow")),
+    ]
+    calls = commands(*outcomes)
+    assert [part for _, part in calls] == [[outcomes[0], outcomes[2]], [outcomes[1]], [outcomes[3]]]
+    assert calls[0][0][-4:] == ["a", 7, "c", 7]
+
+
+def test_calls_are_bounded_by_number() -> None:
+    assert [len(part) for _, part in commands(*(released(job(str(n))) for n in range(BATCH + 1)))] == [BATCH, 1]
+
+
+def test_what_the_scripts_are_told() -> None:
+    done = finished(job(), b"1", 1.0, 2.5, 500)
+    assert done.args == ["job-1", 7, b"1", "1970-01-01T00:00:01.000000Z", "1970-01-01T00:00:02.500000Z", 500, ""]
+    again = retried(job(), 5.0, {"p:attempt": 1, "p:first": "1.0"})
+    assert again.args == ["job-1", 7, 5.0, "back", 4, "p:attempt", 1, "p:first", "1.0"]
+
+
+def test_a_reason_and_a_traceback_are_bounded_and_fit_for_the_wire() -> None:
+    dead = buried(job(), "no \udcff" * 1000, "x" * 100_000 + "\udcff", 1.0, 60, attempt=1, created_at="now")
+    again = retried(job(), 0, {"exc_info": "\udcff"})
+    for one in (dead, again):
+        for arg in one.args:
+            str(arg).encode()  # what Redis is sent
+    assert len(dead.args[2]) <= 500
+    assert len(dead.args[3]) <= TRACEBACK_LIMIT
+    assert outcome.GRACE > 0

@@ -1,0 +1,152 @@
+"""The retry policy means what tenacity's documentation says, though each attempt is an execution of its own."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import tenacity
+from tenacity import (
+    RetryCallState,
+    TryAgain,
+    retry_if_exception,
+    retry_if_exception_message,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    stop_before_delay,
+    stop_never,
+    wait_chain,
+    wait_exponential,
+    wait_exponential_jitter,
+    wait_fixed,
+    wait_incrementing,
+    wait_none,
+)
+
+from postroom import ConfigError, Postroom, Retry
+
+ERROR = ValueError("no")
+
+
+def delays(policy: Retry, error: BaseException = ERROR, most: int = 20) -> list[float]:
+    """The waits of a handler that fails at once, every time, as the policy sees them across executions."""
+    waited: list[float] = []
+    while len(waited) < most:
+        delay = policy.delay(len(waited) + 1, time.time() - sum(waited), error)
+        if delay is None:
+            break
+        waited.append(delay)
+    return waited
+
+
+def tenacitys(policy: Retry, error: BaseException = ERROR, most: int = 20) -> list[float]:
+    """The waits of the same handler under tenacity itself, whose clock goes on only while it sleeps."""
+    waited: list[float] = []
+
+    class Enough(BaseException):
+        pass
+
+    def sleep(seconds: float) -> None:
+        if len(waited) == most:
+            raise Enough
+        waited.append(seconds)
+
+    def stop(state: RetryCallState) -> Any:
+        state.start_time = time.monotonic() - sum(waited)
+        state.outcome_timestamp = time.monotonic()
+        return policy.stop(state)
+
+    def fail() -> None:
+        raise error
+
+    try:
+        tenacity.Retrying(stop=stop, wait=policy.wait, retry=policy.retry, sleep=sleep)(fail)
+    except (tenacity.RetryError, Enough, type(error)):
+        pass
+    return waited
+
+
+ANY = retry_if_exception_type(Exception)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Retry(stop=stop_after_attempt(1), wait=wait_fixed(1)),
+        Retry(stop=stop_after_attempt(4), wait=wait_fixed(2)),
+        Retry(stop=stop_never, wait=wait_none()),
+        Retry(stop=stop_after_delay(10), wait=wait_fixed(3)),
+        Retry(stop=stop_before_delay(10), wait=wait_fixed(3)),
+        Retry(stop=stop_after_delay(20) | stop_after_attempt(3), wait=wait_incrementing(1, 5)),
+        Retry(stop=stop_after_attempt(6), wait=wait_exponential(multiplier=0.5, max=4)),
+        Retry(stop=stop_after_attempt(6), wait=wait_fixed(1) + wait_exponential(max=60)),
+        Retry(stop=stop_after_attempt(6), wait=wait_chain(*[wait_fixed(n) for n in (1, 5, 9)])),
+        Retry(stop=stop_after_attempt(6), wait=wait_fixed(1), retry=retry_if_exception_type(OSError)),
+        Retry(stop=stop_after_attempt(6), wait=wait_fixed(1), retry=retry_if_not_exception_type(OSError)),
+        Retry(stop=stop_after_attempt(3), wait=wait_fixed(1), retry=retry_if_exception(lambda e: str(e) == "no")),
+        Retry(stop=stop_after_attempt(3), wait=wait_fixed(1), retry=ANY & retry_if_exception_message(match="yes")),
+    ],
+)
+def test_the_same_waits_as_tenacity(policy: Retry) -> None:
+    assert delays(policy) == pytest.approx(tenacitys(policy))
+
+
+def test_jitter_is_tenacitys() -> None:
+    policy = Retry(stop=stop_after_attempt(8), wait=wait_exponential_jitter(multiplier=2, max=30))
+    random.seed(7)
+    ours = delays(policy)
+    random.seed(7)
+    assert ours == tenacitys(policy)
+    assert len(ours) == 7
+    assert max(ours) <= 30
+
+
+def test_the_default_is_five_attempts_with_growing_waits_for_every_exception() -> None:
+    waits = delays(Retry())
+    assert len(waits) == 4
+    assert all(2**n <= wait <= 2**n + 1 for n, wait in enumerate(waits))
+    assert Retry().delay(1, time.time(), SystemExit(1)) is None
+    assert Retry().delay(1, time.time(), KeyboardInterrupt()) is None
+
+
+def test_stop_after_delay_counts_from_the_first_attempt_of_all() -> None:
+    policy = Retry(stop=stop_after_delay(60), wait=wait_fixed(1))
+    assert policy.delay(2, time.time() - 59, ERROR) == 1
+    assert policy.delay(2, time.time() - 61, ERROR) is None
+
+
+def test_try_again_is_tried_again_whatever_the_policy_says_of_errors() -> None:
+    policy = Retry(stop=stop_after_attempt(3), wait=wait_fixed(1), retry=retry_if_exception_type(OSError))
+    assert delays(policy, TryAgain()) == tenacitys(policy, TryAgain()) == [1, 1]
+
+
+def test_a_strategy_sees_the_error_and_the_attempt() -> None:
+    seen: list[Any] = []
+
+    def wait(state: RetryCallState) -> float:
+        assert state.outcome is not None
+        seen.append((state.attempt_number, state.outcome.exception()))
+        return -3.0
+
+    assert Retry(stop=stop_never, wait=wait).delay(7, time.time(), ERROR) == 0.0, "no wait is less than none"
+    assert seen == [(7, ERROR)]
+
+
+@pytest.mark.parametrize("name", ["stop", "wait", "retry"])
+@pytest.mark.parametrize("value", [5, "often", stop_after_attempt], ids=str)
+def test_what_is_no_strategy_is_named_at_declaration(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"Retry.{name}="):
+        Retry(**{name: value})
+
+
+def test_a_task_takes_a_retry_only(app_without_server: Callable[[], Postroom]) -> None:
+    app = app_without_server()
+    with pytest.raises(ConfigError, match=r"retry=3: give a postroom\.Retry"):
+        app.task(retry=3)(print_receipt)  # type: ignore[call-overload]
+
+
+def print_receipt() -> None:
+    """A task."""
