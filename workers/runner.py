@@ -24,6 +24,9 @@ from postroom.workers.timeouts import Slot
 
 log = logging.getLogger("postroom.worker")
 
+CLEANUP = 0.5
+"""Seconds that a coroutine has to clean up when its time is over."""
+
 
 class Runner:
     """Runs jobs of one app, from any thread. Whatever a job does, an Outcome comes back."""
@@ -76,7 +79,15 @@ class Runner:
         slot.arm(timeout)
         try:
             value = context.run(function, *args, **kwargs)
-            return context.run(asyncio.run, _within(timeout, value)) if inspect.iscoroutine(value) else value
+        finally:
+            slot.disarm()
+        if not inspect.iscoroutine(value):
+            return value
+        # The loop's own timer ends a coroutine that waits. The alarm is for one that computes, and comes later, lest it
+        # strike asyncio while that is cleaning up.
+        slot.arm(timeout + CLEANUP if timeout > 0 else timeout)
+        try:
+            return context.run(asyncio.run, _within(timeout, value))
         finally:
             slot.disarm()
 

@@ -162,7 +162,7 @@ def test_a_deleted_job_is_forgotten_wherever_it_stood(tasks: Postroom, client: A
 def test_fifty_threads_and_two_hundred_coroutines_wait_at_once(tasks: Postroom, client: Any) -> None:
     jobs = [tasks.enqueue("double", number) for number in range(50)]
 
-    async def wait_all() -> list[int]:
+    async def wait_all() -> list[Any]:
         return await asyncio.gather(*(job.aresult(20) for job in jobs for _ in range(4)))
 
     with ThreadPoolExecutor(51) as pool:

@@ -217,6 +217,20 @@ def test_a_coroutine_that_computes_is_reached_by_its_timeout(run: Run) -> None:
     assert reason(run(computes, timeout=0.05)).startswith("TimeoutError: the handler ran longer")
 
 
+def test_a_coroutine_may_clean_up_when_its_time_is_over(run: Run) -> None:
+    cleaned = []
+
+    async def tidy() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.2)
+            cleaned.append(True)
+
+    assert reason(run(tidy, timeout=0.05)).startswith("TimeoutError: the handler ran longer")
+    assert cleaned
+
+
 def test_a_handlers_own_timeout_error_is_its_own(run: Run) -> None:
     async def impatient() -> None:
         async with asyncio.timeout(0.01):
