@@ -1,4 +1,4 @@
-"""The house rules that no linter knows: files a reader takes in one go, functions that fit a screen, no late imports."""
+"""The house rules that no linter knows: files read in one go, functions that fit a screen, no late imports."""
 
 import ast
 import subprocess
@@ -41,7 +41,8 @@ def main() -> int:
         text=True,
         check=True,
     ).stdout.split()
-    found = [rule for name in listed if Path(name).exists() for rule in broken_rules(Path(name), Path(name).read_text())]
+    paths = [path for path in map(Path, listed) if path.exists()]
+    found = [rule for path in paths for rule in broken_rules(path, path.read_text())]
     for rule in found:
         print(rule)
     return 1 if found else 0

@@ -193,7 +193,7 @@ class Consumer:
             if not self._wake.wait(0.002):
                 threads.nudge(len(threads.ready))
             return
-        self._wake.wait(STUCK if threads.ready else 1.0)
+        self._wake.wait(STUCK)
 
     def _say_once(self, error: BrokerError) -> None:
         if not self._outage:

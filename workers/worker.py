@@ -56,9 +56,10 @@ class Worker:
 
     def stop(self) -> None:
         """Claim no more, let running jobs end, then return from `run`. A second call gives the running jobs back."""
+        # Only plain flags: a signal handler runs in the midst of the main thread, which may hold any lock. The main
+        # loop looks at them several times a second.
         self._stops += 1
         self._consumer.closing = True
-        self._consumer.wake()
 
     def run(self) -> None:
         """Work. Returns when stopped, or, in a burst, when the queues are empty.
