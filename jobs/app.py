@@ -11,6 +11,7 @@ from postroom.jobs.job import Job
 from postroom.jobs.keys import JOB_ID, Keys
 from postroom.jobs.naming import import_function, import_module, task_name
 from postroom.jobs.options import OptionFields, Options, check_queue_name
+from postroom.jobs.queue import Queue
 from postroom.jobs.results import Listener
 from postroom.jobs.retry import Retry
 from postroom.jobs.settings import Settings
@@ -72,6 +73,7 @@ class Postroom:
         timeout: float | timedelta | None = None,
         result_ttl: int | timedelta | None = None,
         retry: Retry | None = None,
+        isolate: bool = False,
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
         """Declare a function as a task: `@app.task` or `@app.task(queue="mail", timeout=30, retry=Retry())`.
@@ -82,6 +84,7 @@ class Postroom:
             timeout: seconds that a job may run, rounded up to whole ones; `Settings.timeout` where not given.
             result_ttl: seconds that its results are kept: 0 for not at all, -1 for ever.
             retry: what happens when it raises; nothing is tried again where not given.
+            isolate: run each of its jobs in a process of its own, which can be killed without harm to other jobs.
 
         Raises:
             ConfigError: a value is wrong, or the name is another function's.
@@ -124,6 +127,15 @@ class Postroom:
         if not JOB_ID.fullmatch(job_id):
             raise ConfigError(f"{job_id!r} cannot be a job's id: letters, digits, _ and - are allowed")
         return Job(job_id, self.broker, self.listener)
+
+    def queue(self, name: str) -> Queue:
+        """The handle of a queue: its length, pause, resume.
+
+        Raises:
+            ConfigError: it cannot be a queue's name.
+        """
+        check_queue_name(name)
+        return Queue(name, self.broker)
 
     def allow(self, function: Callable[..., Any] | str, /) -> None:
         """Let RQ's producers enqueue this function, or name it as a callback.
@@ -198,7 +210,13 @@ class Postroom:
         return url
 
     def _declare(
-        self, function: Callable[..., Any], *, name: str | None = None, retry: Retry | None = None, **options: Any
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        retry: Retry | None = None,
+        isolate: bool = False,
+        **options: Any,
     ) -> Any:
         if not callable(function) or not hasattr(function, "__code__"):
             raise ConfigError(f"@app.task takes a function, not {function!r}")
@@ -208,7 +226,8 @@ class Postroom:
         if not isinstance(name, str) or not name:
             raise ConfigError(f"name={name!r}: a task's name is a text")
         check_queue_name(options.get("queue", "default"))
-        task: Task[Any, Any] = Task(name, function, Prepared(self, name, Options().but(**options)), retry)
+        prepared: Prepared[Any, Any] = Prepared(self, name, Options().but(**options))
+        task: Task[Any, Any] = Task(name, function, prepared, retry, isolate)
         rival = self.tasks.get(name)
         if rival is not None and _place(rival.function) != _place(function):
             raise ConfigError(f"two tasks are called {name!r}: {_place(rival.function)} and {_place(function)}")

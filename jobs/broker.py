@@ -11,10 +11,12 @@ import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
+from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
@@ -67,19 +69,24 @@ class Broker:
         """Send calls in one round trip; raises as `run` does, and for the first call that is refused."""
         return [_or_raise(reply) for reply in self.try_many(calls)]
 
-    def try_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
+    def try_many(self, calls: Sequence[Call[Any]], meanwhile: Callable[[], object] | None = None) -> list[Any]:
         """Send calls in one round trip; a call that is refused has its ScriptFailed in its place.
+
+        Args:
+            meanwhile: is called, perhaps more than once, when the calls are on their way and before their replies are
+                waited for.
 
         Raises:
             Unavailable: the server was not reached within the deadline.
         """
         began = time.monotonic()
+        send = partial(self._send, meanwhile=meanwhile)
         try:
-            return _drive(_exchange(calls), self._send)
+            return _drive(_exchange(calls), send)
         except (RedisError, OSError) as error:
             left = self._time_left(began, error)
         try:
-            return Retrying(**_policy(left))(lambda: _drive(_exchange(calls), self._send))
+            return Retrying(**_policy(left))(lambda: _drive(_exchange(calls), send))
         except (RedisError, OSError) as error:
             raise self._unavailable(error) from error
 
@@ -112,13 +119,12 @@ class Broker:
         """Close this thread-side pool's connections."""
         self._pool.disconnect()
 
-    def _send(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+    def _send(self, commands: Sequence[Sequence[Any]], meanwhile: Callable[[], object] | None = None) -> list[Any]:
         connection = self._pool.get_connection()
         try:
-            if len(commands) == 1:
-                connection.send_packed_command(connection.pack_command(*commands[0]))
-            else:
-                connection.send_packed_command(connection.pack_commands(commands))
+            connection.send_packed_command([_packed(commands)])
+            if meanwhile is not None:
+                meanwhile()
             return [_reply(connection.read_response) for _ in commands]
         except BaseException:
             connection.disconnect()  # what this connection would read next is not ours to know
@@ -130,7 +136,7 @@ class Broker:
         pool = await self._async_pool()
         connection = await pool.get_connection()
         try:
-            await connection.send_packed_command(connection.pack_commands(commands))
+            await connection.send_packed_command([_packed(commands)])
             replies: list[Any] = []
             for _ in commands:
                 try:
@@ -217,6 +223,11 @@ def _or_raise(reply: Any) -> Any:
     if isinstance(reply, ScriptFailed):
         raise reply
     return reply
+
+
+def _packed(commands: Sequence[Sequence[Any]]) -> bytes:
+    """The commands on the wire, in one piece: each piece costs a system call and a hand-over of the GIL."""
+    return b"".join([pack_command(tuple(command)) for command in commands])
 
 
 def _drive(exchange: Exchange, send: Callable[[Sequence[Sequence[Any]]], list[Any]]) -> list[Any]:

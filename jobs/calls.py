@@ -16,6 +16,7 @@ from postroom.jobs.times import rq_time
 T = TypeVar("T")
 
 OK, ALREADY, STALE = "OK", "ALREADY", "STALE"
+PAUSED = b"PAUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def claim(
         "held": space.held(process),
         "leases": space.leases(),
         "last_token": space.token(),
+        "paused": space.paused(),
     }
     args = {"process": process, "queue_name": queue, "request": request, "limit": limit, "lease": lease, "now": now}
     return script("claim", list, space, keys, args)
@@ -99,10 +101,19 @@ def sweep(space: Keys, lease: float) -> Call[list[str]]:
     return script("sweep", _texts, space, {"leases": space.leases(), "swept": space.swept()}, {"lease": lease})
 
 
-def recover(space: Keys, process: str, *, resigned: bool = False) -> Call[list[str]]:
-    """Put back what a dead process holds; the ids. `resigned`: it says so itself, whatever its lease."""
+def recover(
+    space: Keys, process: str, *, resigned: bool = False, charged: Sequence[str] = (), death: str = ""
+) -> Call[list[str]]:
+    """Put back what a dead process holds; the ids.
+
+    Args:
+        resigned: it is known to be gone, whatever its lease.
+        charged: `<id>:<token>` of the jobs that it died of, or beside.
+        death: what it died of, in words.
+    """
     keys = {"held": space.held(process), "leases": space.leases()}
-    return script("recover", _texts, space, keys, {"process": process, "now": "inf" if resigned else ""})
+    args = {"process": process, "now": "inf" if resigned else "", "death": death}
+    return script("recover", _texts, space, keys, args, charged)
 
 
 def promote(space: Keys, queue: str, limit: int) -> Call[int]:
@@ -155,6 +166,26 @@ def queue_names(space: Keys) -> Call[list[str]]:
         ("SMEMBERS", space.queues()),
         lambda keys: sorted(key.removeprefix(start) for key in _texts(keys) if key.startswith(start)),
     )
+
+
+def pause(space: Keys, queue: str) -> Call[bool]:
+    """Let nobody claim from a queue."""
+    return Call(("SADD", space.paused(), queue), bool)
+
+
+def resume(space: Keys, queue: str) -> Call[bool]:
+    """Let a paused queue be claimed from again."""
+    return Call(("SREM", space.paused(), queue), bool)
+
+
+def is_paused(space: Keys, queue: str) -> Call[bool]:
+    """Is a queue paused?"""
+    return Call(("SISMEMBER", space.paused(), queue), bool)
+
+
+def length(space: Keys, queue: str) -> Call[int]:
+    """How many ids are on a queue's list."""
+    return Call(("LLEN", space.queue(queue)), int)
 
 
 def _text(value: bytes | None) -> str | None:

@@ -17,8 +17,8 @@ PostroomError
     ├── JobCanceled      never: the job was canceled
     └── JobFailed        never: the job is a dead letter
 
-`JobTimeout` stands apart: it is raised *inside* a handler that overruns its timeout, and derives from
-`BaseException` so that an `except Exception` in the handler does not swallow it.
+`JobTimeout` and `JobInterrupted` stand apart: they are raised *inside* a handler, and derive from `BaseException` so
+that an `except Exception` in the handler does not swallow them.
 """
 
 
@@ -106,3 +106,7 @@ class JobFailed(ResultError):
 
 class JobTimeout(BaseException):
     """The handler ran longer than its timeout (seconds)."""
+
+
+class JobInterrupted(BaseException):
+    """The job was canceled while its handler ran."""

@@ -108,6 +108,14 @@ class Keys:
         """STRING: when leases were last looked at (seconds since the epoch)."""
         return f"{self.own()}swept"
 
+    def paused(self) -> str:
+        """SET of the names of paused queues."""
+        return f"{self.own()}paused"
+
+    def control(self, process: str) -> str:
+        """Pub/sub channel of one worker process: ids of jobs that were canceled while it runs them."""
+        return f"{self.own()}control:{process}"
+
     def events(self) -> str:
         """Pub/sub channel of transitions."""
         return f"{self.own()}events"

@@ -36,8 +36,12 @@ class Settings:
     """How long a job may run where neither task nor call says (RQ's default)."""
     lease: float = 12.0
     """How long a worker process that is not heard of keeps what it claimed."""
+    hard_grace: float = 5.0
+    """How long a job may go on after its timeout, before its process is killed."""
     concurrency: int = 10
     """Threads of one worker process."""
+    coroutines: int = 1000
+    """Coroutine jobs that one worker process runs at once."""
 
     @classmethod
     def load(cls, **flags: Any) -> Self:

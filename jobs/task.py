@@ -181,6 +181,7 @@ class Task(Generic[P, R]):
     function: Callable[..., Any]
     prepared: Prepared[P, R]
     retry: Retry | None = None
+    isolate: bool = False
 
     @property
     def queue(self) -> str:

@@ -1,11 +1,11 @@
 """What a claim brought: jobs in this process's hands."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_WIDTH = 11  # claim.lua: the id, then its FIELDS
+_WIDTH = 12  # claim.lua: the id, then its FIELDS (lib/runnable.lua)
 
 
 @dataclass(slots=True)
@@ -23,6 +23,8 @@ class Claimed:
     result_ttl: bytes | None
     created_at: bytes | None
     saved_by_rq: bool
+    deaths: int
+    """How many worker processes died while they ran it."""
     at: float
     """When it was claimed, by time.monotonic()."""
 
@@ -45,8 +47,16 @@ def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:
     return [_read(reply[i : i + _WIDTH], queue, token, at) for i in range(1, len(reply), _WIDTH)]
 
 
+def claimed_from(job_id: str, token: int, stored: Mapping[bytes, bytes]) -> Claimed:
+    """The claim of a job that a dead process held, from the job's whole hash."""
+    names = (b"status", b"data", b"p:type", b"p:attempt", b"p:first", b"timeout", b"result_ttl", b"created_at")
+    rest = (b"success_callback_name", b"p:reason", b"p:deaths")
+    row = [job_id.encode(), *(stored.get(name) for name in (*names, *rest))]
+    return _read(row, stored.get(b"origin", b"").decode(errors="replace"), token, 0.0)
+
+
 def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
-    job_id, _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason = row
+    job_id, _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths = row
     # A dead letter that RQ's requeue brought back begins anew: its reason still stands, its status does not.
     redriven = reason is not None
     return Claimed(
@@ -61,6 +71,7 @@ def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
         result_ttl,
         created_at,
         rq_mark is not None,
+        0 if redriven else _number(deaths),
         at,
     )
 

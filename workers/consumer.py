@@ -1,69 +1,94 @@
 """The consumer: one thread that claims and settles, all jobs of a process in a few round trips.
 
-While a call is under way the threads run jobs, and their outcomes gather for the next call: batches grow with the load
-and are single jobs when there is none.
+While a call is under way the executors run jobs, and their outcomes gather for the next call: batches grow with the
+load and are single jobs when there is none.
 """
 
 import logging
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError, ScriptFailed
-from postroom.workers.claimed import Claimed, read_claim
-from postroom.workers.outcome import Outcome, released, settle_calls
-from postroom.workers.threads import Threads
+from postroom.workers.appetite import Appetite, Pace
+from postroom.workers.choice import Choice
+from postroom.workers.claimed import read_claim
+from postroom.workers.outbox import Outbox
+from postroom.workers.outcome import Outcome, released
+from postroom.workers.ready import Ready
 
 log = logging.getLogger("postroom.worker")
 
-MOST = 500
-"""The most jobs of one claim."""
-AHEAD = 0.05
-"""Seconds: how far ahead of the threads to claim."""
 STUCK = 0.25
-"""Seconds that a claimed job may wait for a busy thread before it is given back."""
-AGAIN = 1.0
-"""Seconds until outcomes that the server refused are sent again."""
-SETTLE_BYTES = 1_000_000
+"""Seconds that a claimed job may wait for a busy executor before it is given back."""
+BUSY = 2000
+"""Jobs a second from which on claimed jobs wait for the next call to be on its way."""
+PAUSED = 0.25
+"""Seconds between two looks at a paused queue."""
+
+
+class Executor(Protocol):
+    """What runs jobs: threads, coroutines, processes."""
+
+    @property
+    def free(self) -> int: ...
+    @property
+    def busy(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def oldest(self) -> float: ...
+    def give(self, jobs: Sequence[Ready]) -> None: ...
+    def nudge(self) -> None: ...
+    def take_back(self) -> list[Ready]: ...
+    def cancel(self, job_id: str) -> None: ...
+    def stop(self) -> None: ...
 
 
 class Consumer:
-    """Keeps the threads fed from `queues`, in strict order, and the server told.
+    """Keeps the executors fed and the server told.
 
     Args:
+        read: makes a claimed job ready, or its outcome where it cannot run.
+        shares: for each queue, which executors its jobs go to, to begin with.
         thorough: ask a queue until it says that it is empty; in a burst nobody waits for what comes later.
     """
 
-    def __init__(self, app: Postroom, queues: Sequence[str], process: str, *, thorough: bool = False) -> None:
+    def __init__(
+        self,
+        app: Postroom,
+        choice: Choice,
+        process: str,
+        read: Callable[[Any], Ready | Outcome],
+        shares: Mapping[str, Mapping[str, float]],
+        *,
+        thorough: bool = False,
+    ) -> None:
         self._broker, self._keys, self._settings = app.broker, app.keys, app.settings
-        self._queues, self._process = tuple(queues), process
+        self._choice, self._process, self._read, self._thorough = choice, process, read, thorough
         self._wake = threading.Event()
-        self._outbox: deque[Outcome] = deque()
-        self._awake = dict.fromkeys(queues, True)
-        self._requests = dict.fromkeys(queues, 1)
-        self._thorough = thorough
-        self.claims = 0
         self._pace = Pace()
-        self._kept: deque[tuple[float, Sequence[Outcome]]] = deque()
-        self._refused = Refusals()
+        self.outbox = Outbox(app, process, self._wake)
+        self._appetites = {queue: Appetite(shares[queue], self._pace) for queue in choice.queues}
+        self._awake = dict.fromkeys(choice.queues, 0.0)
+        self._requests = dict.fromkeys(choice.queues, 1)
+        self._refused: set[str] = set()
         self._outage = False
         self.closing = False
+        self._fresh: list[Ready] = []
+        self.claims = 0
+        self.settled = 0
+        self.executors: Mapping[str, Executor] = {}
 
     # Called by other threads ---------------------------------------------------------------------------------------
 
-    def done(self, outcome: Outcome) -> None:
-        """A thread is done with a job."""
-        self._outbox.append(outcome)
-        if not self._wake.is_set():
-            self._wake.set()
-
     def ready(self, queue: str) -> None:
         """A waiter saw a job on `queue`."""
-        self._awake[queue] = True
+        self._awake[queue] = 0.0
         self._wake.set()
 
     def wake(self) -> None:
@@ -72,128 +97,141 @@ class Consumer:
 
     # The loop ------------------------------------------------------------------------------------------------------
 
-    def turn(self, threads: Threads, arm: dict[str, bool]) -> None:
+    def turn(self) -> list[str]:
         """One turn: settle what is done, claim what can be started soon, or wait until there is something to do.
 
-        Args:
-            arm: gets the queues that were found empty, for the waiters.
+        Returns:
+            The queues that were found empty, for the waiters.
         """
         self._wake.clear()
-        self._give_back_stuck(threads)
-        outcomes = self._take_outcomes()
-        claims = [] if self.closing else self._claims(threads)
-        if not outcomes and not claims:
-            self._rest(threads)
-            return
-        settles = settle_calls(outcomes, self._keys, self._process, self._settings)
+        self._give_back_stuck()
+        settles = self.outbox.take()
+        claim = None if self.closing else self._next_claim()
+        if not settles and claim is None:
+            if not self._start():
+                self._rest()
+            return []
+        asked = [call for call, _ in settles] + ([claim[2]] if claim else [])
         try:
-            replies = self._broker.try_many([*(call for call, _ in settles), *(call for _, _, call in claims)])
+            replies = self._broker.try_many(asked, meanwhile=self._start)
         except BrokerError as error:
-            self._outbox.extendleft(reversed(outcomes))
+            self.outbox.put_back(settles)
             self._say_once(error)
-            return
+            return []
         self._back_again()
         for (_, part), reply in zip(settles, replies, strict=False):
-            self._settled(part, reply)
-        for (queue, limit, _), reply in zip(claims, replies[len(settles) :], strict=True):
-            self._claimed(threads, arm, queue, limit, reply)
+            count = self.outbox.settled(part, reply)
+            self.settled += count
+            self._pace.add(count)
+        return self._claimed(claim[0], claim[1], replies[-1]) if claim else []
 
     @property
     def at_rest(self) -> bool:
-        """Nothing to tell, and no queue that may have a job."""
-        return self.told and not any(self._awake.values())
+        """Nothing runs, nothing waits, nothing to tell, and no queue that may have a job."""
+        quiet = not any(executor.busy or executor.waiting for executor in self.executors.values())
+        return quiet and not self._fresh and self.outbox.empty and not self._awake
 
     @property
-    def told(self) -> bool:
-        """Nothing to tell."""
-        return not self._outbox and not self._kept
+    def busy(self) -> int:
+        """How many jobs run."""
+        return sum(executor.busy for executor in self.executors.values())
 
     def look_again(self) -> None:
         """Any queue may have a job."""
-        self._awake = dict.fromkeys(self._queues, True)
+        self._awake = dict.fromkeys(self._choice.queues, 0.0)
 
-    def give_back(self, jobs: Sequence[Claimed]) -> None:
-        """These were never started."""
-        self._outbox.extend(released(job) for job in jobs)
-        self._wake.set()
-
-    def _claims(self, threads: Threads) -> list[tuple[str, int, calls.Call[list[object]]]]:
-        most, ready = min(MOST, threads.idle + int(self._pace.per_second * AHEAD)), len(threads.ready)
-        # While half of what can be started soon is here, a claim would cost more than it brings.
-        if most == 0 or 2 * ready > most:
-            return []
-        want = most - ready
-        queue = next((name for name in self._queues if self._awake[name]), None)
-        if queue is None:
-            return []
-        call = calls.claim(self._keys, queue, self._process, self._requests[queue], want, self._settings.lease)
-        return [(queue, want, call)]
-
-    def _claimed(
-        self, threads: Threads, arm: dict[str, bool], queue: str, limit: int, reply: Sequence[object] | ScriptFailed
-    ) -> None:
-        if isinstance(reply, ScriptFailed):
-            self._refused.say(f"queue {queue} cannot be claimed from", reply)
-            self._awake[queue] = False
-            arm[queue] = True
-            return
-        self._refused.over(f"queue {queue} cannot be claimed from")
-        self._requests[queue] += 1
-        jobs = read_claim(reply, queue, time.monotonic())
-        if not reply or (0 < len(jobs) < limit and not self._thorough):
-            # The list is empty, or may be: the waiter finds out, for nothing. In a burst there is none.
-            self._awake[queue] = False
-            arm[queue] = True
-        if jobs:
-            self.claims += 1
-            threads.give(jobs)
-
-    def _settled(self, part: Sequence[Outcome], replies: Sequence[str] | ScriptFailed) -> None:
-        what = f"outcomes of queue {part[0].job.queue} are not taken, but kept and sent again"
-        if isinstance(replies, ScriptFailed):
-            self._refused.say(what, replies)
-            self._kept.append((time.monotonic() + AGAIN, part))
-            return
-        self._refused.over(what)
-        self._pace.add(len(part))
-        for outcome, reply in zip(part, replies, strict=True):
-            if reply == calls.STALE:
-                log.warning(
-                    "job %s: this claim (token %d) had ended, its %s was not accepted",
-                    outcome.job.id,
-                    outcome.job.token,
-                    outcome.verb,
-                )
-            elif outcome.after is not None:
-                _follow_up(outcome)
-
-    def _take_outcomes(self) -> list[Outcome]:
-        taken: list[Outcome] = []
-        while self._kept and self._kept[0][0] <= time.monotonic():
-            self._outbox.extend(self._kept.popleft()[1])
-        size = 0
-        while self._outbox and len(taken) < MOST and size < SETTLE_BYTES:
-            outcome = self._outbox.popleft()
-            size += len(outcome.args[2]) if outcome.verb == "complete" else 0
-            taken.append(outcome)
+    def take_back(self) -> list[Ready]:
+        """What no executor has begun."""
+        taken = [ready for executor in self.executors.values() for ready in executor.take_back()]
+        taken += self._fresh
+        self._fresh = []
         return taken
 
-    def _give_back_stuck(self, threads: Threads) -> None:
-        """What waits behind slow jobs, others may have."""
-        try:
-            oldest = threads.ready[0].at
-        except IndexError:
-            return
-        if threads.idle == 0 and time.monotonic() - oldest > STUCK and self._pace.silent:
-            self.give_back(threads.take_back())
+    def give_back(self) -> None:
+        """What no executor has begun, others may have."""
+        for ready in self.take_back():
+            self.outbox.add(released(ready.job))
 
-    def _rest(self, threads: Threads) -> None:
-        if threads.ready and threads.idle:
-            # Jobs are waiting and one thread runs them: if it is not through in a moment, they are not short ones.
-            if not self._wake.wait(0.002):
-                threads.nudge(len(threads.ready))
+    def _next_claim(self) -> tuple[str, int, calls.Call[list[Any]]] | None:
+        now = time.monotonic()
+        wants = {
+            queue: want
+            for queue, since in self._awake.items()
+            if since <= now and (want := self._appetites[queue].jobs(self.executors, len(self._fresh))) > 0
+        }
+        queue = self._choice.next(wants)
+        if queue is None:
+            return None
+        request, lease = self._requests[queue], self._settings.lease
+        return queue, wants[queue], calls.claim(self._keys, queue, self._process, request, wants[queue], lease)
+
+    def _claimed(self, queue: str, limit: int, reply: list[Any] | ScriptFailed) -> list[str]:
+        if isinstance(reply, ScriptFailed):
+            if queue not in self._refused:
+                self._refused.add(queue)
+                log.error("queue %s cannot be claimed from: %s", queue, reply)
+            self._awake.pop(queue, None)
+            return [queue]
+        if queue in self._refused:
+            self._refused.remove(queue)
+            log.warning("queue %s can be claimed from again", queue)
+        if reply == [calls.PAUSED]:
+            self._awake[queue] = time.monotonic() + PAUSED
+            return []
+        self._requests[queue] += 1
+        jobs = read_claim(reply, queue, time.monotonic())
+        self._keep(queue, [self._read(job) for job in jobs])
+        if not reply or (0 < len(jobs) < limit and not self._thorough):
+            # The list is empty, or may be: the waiter finds out, for nothing. In a burst there is none.
+            self._awake.pop(queue, None)
+            return [queue]
+        return []
+
+    def _keep(self, queue: str, read: Sequence[Ready | Outcome]) -> None:
+        """A claim brought these. They start when the next call is on its way, so that server and handlers work at the
+        same time: started now, short jobs would all be run before this thread gets to speak again.
+        """
+        if not read:
             return
-        self._wake.wait(STUCK)
+        self.claims += 1
+        for one in read:
+            if isinstance(one, Outcome):
+                self.outbox.add(one)
+            else:
+                self._fresh.append(one)
+        self._appetites[queue].learn(self._fresh)
+        if self._pace.per_second < BUSY:
+            self._start()
+
+    def _start(self) -> bool:
+        """Give the executors what the last claim brought; False where it brought nothing."""
+        fresh, self._fresh = self._fresh, []
+        by_executor: dict[str, list[Ready]] = {}
+        for ready in fresh:
+            by_executor.setdefault(ready.executor, []).append(ready)
+        for name, jobs in by_executor.items():
+            self.executors[name].give(jobs)
+        return bool(fresh)
+
+    def _give_back_stuck(self) -> None:
+        """What waits behind slow jobs, others may have."""
+        for executor in self.executors.values():
+            oldest = executor.oldest
+            if oldest and executor.free <= 0 and self._pace.silence > STUCK and time.monotonic() - oldest > STUCK:
+                for ready in executor.take_back():
+                    self.outbox.add(released(ready.job))
+
+    def _rest(self) -> None:
+        waiting = [executor for executor in self.executors.values() if executor.waiting]
+        if not waiting:
+            self._wake.wait(PAUSED)
+        elif any(executor.free for executor in waiting):
+            # Jobs wait while one thread runs them: if it is not through in a moment, they are not short ones.
+            if not self._wake.wait(0.002):
+                for executor in waiting:
+                    executor.nudge()
+        else:
+            self._wake.wait(STUCK)
 
     def _say_once(self, error: BrokerError) -> None:
         if not self._outage:
@@ -205,56 +243,3 @@ class Consumer:
         if self._outage:
             self._outage = False
             log.warning("the server is back")
-
-
-class Refusals:
-    """What the server refuses now: each is said once, and once more when it is over."""
-
-    def __init__(self) -> None:
-        self._said: set[str] = set()
-
-    def say(self, what: str, error: ScriptFailed) -> None:
-        """It is refused."""
-        if what not in self._said:
-            self._said.add(what)
-            log.error("%s: %s", what, error)
-
-    def over(self, what: str) -> None:
-        """It is not."""
-        if what in self._said:
-            self._said.remove(what)
-            log.warning("no longer: %s", what)
-
-
-def _follow_up(outcome: Outcome) -> None:
-    try:
-        if outcome.after is not None:
-            outcome.after()
-    except Exception:
-        log.exception("job %s was settled, what should follow failed", outcome.job.id)
-
-
-class Pace:
-    """How many jobs a second are settled lately."""
-
-    WINDOW = 0.1
-
-    def __init__(self) -> None:
-        self.per_second = 0.0
-        self._since = time.monotonic()
-        self._count = 0
-
-    @property
-    def silent(self) -> bool:
-        """Nothing was settled for as long as a claimed job may wait."""
-        return time.monotonic() - self._since > STUCK
-
-    def add(self, count: int) -> None:
-        """`count` jobs were settled."""
-        now = time.monotonic()
-        self._count += count
-        passed = now - self._since
-        if passed >= self.WINDOW:
-            latest = self._count / passed
-            self.per_second = latest if latest < self.per_second else (self.per_second + latest) / 2
-            self._since, self._count = now, 0

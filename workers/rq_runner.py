@@ -7,13 +7,14 @@ from typing import Any
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
-from postroom.jobs.context import Run
 from postroom.jobs.errors import BrokerError, JobTimeout, MessageError
 from postroom.jobs.interop import Again, ExcInfo, RqJob, failure_entry
 from postroom.workers.claimed import Claimed
+from postroom.workers.handler import call
 from postroom.workers.outcome import Outcome, finished, released, retried
+from postroom.workers.ready import THREAD, Ready
 from postroom.workers.runner import Runner
-from postroom.workers.timeouts import Slot
+from postroom.workers.slots import Slot
 
 log = logging.getLogger("postroom.worker")
 
@@ -27,10 +28,9 @@ class RqRunner:
         self._runner = runner
         self._client = app.broker.client()
 
-    def run(self, job: Claimed, slot: Slot) -> Outcome:
-        """Run `job` in the calling thread, whose place is `slot`."""
-        started = time.time()
-        slot.started, slot.claim = started, (job.id, job.token)
+    def run(self, ready: Ready, slot: Slot, started: float) -> Outcome:
+        """Run the job in the calling thread, whose place is `slot`."""
+        job = ready.job
         try:
             return self._run(job, slot, started)
         except MessageError as error:
@@ -40,8 +40,6 @@ class RqRunner:
         except BaseException as error:  # ours: the job must end and the thread go on all the same
             log.exception("job %s could not be run", job.id)
             return self._unreadable(job, _text(type(error), error, error.__traceback__), started)
-        finally:
-            slot.claim = None
 
     def _load(self, job: Claimed) -> RqJob:
         stored = self._app.broker.run(calls.read_all(self._app.keys, job.id))
@@ -63,8 +61,9 @@ class RqRunner:
 
     def _call(self, job: Claimed, theirs: RqJob, slot: Slot, started: float) -> Outcome:
         settings = self._app.settings
-        run = Run(job.id, job.queue, theirs.name, job.attempt, job.token)
-        value = self._runner.call(RqJob.call, (theirs,), {}, run, slot, theirs.timeout or settings.timeout)
+        timeout = theirs.timeout or settings.timeout
+        ready = Ready(job, theirs.name, THREAD, timeout, 0, RqJob.call, (theirs,), {})
+        value = call(self._runner, ready, slot, started)
         again = theirs.asks_for_retry(value)
         if again is not None:
             return self._again(job, theirs, again)
@@ -109,8 +108,3 @@ def _text(*exc_info: Any) -> str:
 
 def _last_line(text: str) -> str:
     return text.rstrip().rpartition("\n")[2]
-
-
-def is_theirs(job: Claimed) -> bool:
-    """Is this a job that RQ's rules hold for?"""
-    return job.made_by_rq

@@ -1,114 +1,103 @@
-"""Run one claimed job: decode, call, and say what became of it."""
+"""Read a claimed job, and say what became of it. The calling in between is the executors'."""
 
-import asyncio
 import contextvars
 import inspect
 import logging
 import math
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.codecs import decode_call, encode_result
 from postroom.jobs.context import Run, current
-from postroom.jobs.errors import DecodeError, JobTimeout, MessageError
+from postroom.jobs.errors import DecodeError, EncodeError, JobInterrupted, JobTimeout, MessageError
 from postroom.jobs.interop import unreadable_fields
 from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.times import MOST, parse_rq_time, rq_time
 from postroom.workers.claimed import Claimed
-from postroom.workers.outcome import TRACEBACK_LIMIT, Outcome, buried, finished, retried
-from postroom.workers.timeouts import Slot
+from postroom.workers.outcome import TRACEBACK_LIMIT, Outcome, buried, finished, released, retried
+from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
 
 log = logging.getLogger("postroom.worker")
 
-CLEANUP = 0.5
-"""Seconds that a coroutine has to clean up when its time is over."""
+MOST_DEATHS = 3
+"""Worker processes that a job may take with it before it is a dead letter."""
 
 
 class Runner:
-    """Runs jobs of one app, from any thread. Whatever a job does, an Outcome comes back."""
+    """Knows the app's tasks and settings. Used by any thread."""
 
-    def __init__(self, app: Postroom, process: str) -> None:
+    def __init__(self, app: Postroom, *, can_isolate: bool = False) -> None:
         self._app = app
-        self._process = process
+        self._can_isolate = can_isolate
         self._settings = app.settings
+        self._executors: dict[Callable[..., Any], str] = {}
 
-    def run(self, job: Claimed, slot: Slot) -> Outcome:
-        """Run `job` in the calling thread, whose place is `slot`."""
-        started = time.time()
-        slot.started, slot.claim = started, (job.id, job.token)
+    def read(self, job: Claimed) -> Ready | Outcome:
+        """The job, ready to run, or its burial where it cannot be read. Never raises."""
         try:
-            return self._run(job, slot, started)
+            return self._read(job)
         except DecodeError as error:
-            return self.unreadable(job, str(error), started)
+            return self.unreadable(job, str(error), time.time())
         except MessageError as error:
-            return self.bury(job, str(error), "", started)
-        except BaseException as error:  # ours: the job must end and the thread go on all the same
-            log.exception("job %s could not be run", job.id)
-            return self.bury(job, _line(error), "".join(traceback.format_exception(error)), started)
-        finally:
-            slot.claim = None
+            return self.bury(job, str(error), "", time.time())
+        except Exception as error:  # ours: one job must not stop the others
+            log.exception("job %s could not be read", job.id)
+            return self.bury(job, one_line(error), traceback.format_exc(), time.time())
 
-    def _run(self, job: Claimed, slot: Slot, started: float) -> Outcome:
-        name, args, kwargs = self._read(job)
-        function = self._app.function(name)
-        timeout, ttl = self._timeout(job, name), self._result_ttl(job, name)
-        run = Run(job.id, job.queue, name, job.attempt, job.token)
-        try:
-            value = self.call(function, args, kwargs, run, slot, timeout)
-        except JobTimeout as error:
-            # As TimeoutError, so that a retry policy can name it.
-            shown = TimeoutError(f"the handler ran longer than its timeout of {timeout:g} s")
-            return self._failed(job, name, shown.with_traceback(error.__traceback__), started)
-        except BaseException as error:  # the handler's; SystemExit must not end the thread
-            return self._failed(job, name, error, started)
-        result = b"" if ttl == 0 else encode_result(value, self._settings.payload_limit)
-        return finished(job, result, started, time.time(), ttl)
-
-    def call(self, function: Callable[..., Any], args: Any, kwargs: Any, run: Run, slot: Slot, timeout: float) -> Any:
-        """Call the handler in a context of its own, under its timeout.
-
-        Raises:
-            JobTimeout: it overran. Everything else is the handler's.
-        """
+    def context(self, ready: Ready) -> contextvars.Context:
+        """A context of the job's own, with `current_job` in it."""
+        job = ready.job
         context = contextvars.Context()
-        context.run(current.set, run)
-        slot.arm(timeout)
-        try:
-            value = context.run(function, *args, **kwargs)
-        finally:
-            slot.disarm()
-        if not inspect.iscoroutine(value):
-            return value
-        # The loop's own timer ends a coroutine that waits. The alarm is for one that computes, and comes later, lest it
-        # strike asyncio while that is cleaning up.
-        slot.arm(timeout + CLEANUP if timeout > 0 else timeout)
-        try:
-            return context.run(asyncio.run, _within(timeout, value))
-        finally:
-            slot.disarm()
+        context.run(current.set, Run(job.id, job.queue, ready.name, job.attempt, job.token))
+        return context
 
-    def _failed(self, job: Claimed, name: str, error: BaseException, started: float) -> Outcome:
-        """The handler raised: ask the task's policy what now."""
+    def returned(self, ready: Ready, value: Any, started: float) -> Outcome:
+        """The handler returned `value`."""
+        job = ready.job
+        try:
+            result = b"" if ready.result_ttl == 0 else encode_result(value, self._settings.payload_limit)
+        except EncodeError as error:
+            return self.bury(job, str(error), "", started)
+        return finished(job, result, started, time.time(), ready.result_ttl)
+
+    def raised(self, ready: Ready, error: BaseException, started: float) -> Outcome:
+        """The handler raised `error`: ask the task's policy what now."""
+        job, name = ready.job, ready.name
+        if isinstance(error, JobInterrupted):
+            return released(job)  # canceled: the fence answers STALE, and the job leaves our hands
+        if isinstance(error, JobTimeout):
+            # As TimeoutError, so that a retry policy can name it.
+            text = f"the handler ran longer than its timeout of {ready.timeout:g} s"
+            error = TimeoutError(text).with_traceback(error.__traceback__)
         text = "".join(traceback.format_exception(error))
         task = self._app.tasks.get(name)
         if task is None or task.retry is None:
-            return self.bury(job, _line(error), text, started)
+            return self.bury(job, one_line(error), text, started)
         first = job.first_started or started
         try:
             delay = task.retry.delay(job.attempt, first, error)
         except Exception as broken:
-            reason = f"{_line(error)}; and its retry policy raised {_line(broken)}"
-            return self.bury(job, reason, "".join(traceback.format_exception(broken)), started)
+            reason = f"{one_line(error)}; and its retry policy raised {one_line(broken)}"
+            return self.bury(job, reason, traceback.format_exc(), started)
         if delay is None:
-            return self.bury(job, _line(error), text, started)
-        told = (job.id, name, job.attempt, delay, _line(error))
+            return self.bury(job, one_line(error), text, started)
+        told = (job.id, name, job.attempt, delay, one_line(error))
         log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
         fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": text[-TRACEBACK_LIMIT:]}
         return retried(job, delay, fields)
+
+    def died(self, ready: Ready, how: str, started: float) -> Outcome:
+        """The isolated process died with this job in it, and no other: nobody else can have done it."""
+        job = ready.job
+        deaths = job.deaths + 1
+        if deaths >= MOST_DEATHS:
+            return self.bury(job, f"poison: {deaths} processes died while they ran it, the last by {how}", "", started)
+        log.warning("job %s: its process died by %s, death %d; it will run again", job.id, how, deaths)
+        return retried(job, 0.0, {"p:deaths": deaths, "p:death": how})
 
     def bury(
         self, job: Claimed, reason: str, text: str, started: float, *, ttl: int | None = None, entry: str = ""
@@ -134,7 +123,18 @@ class Runner:
         if names := unreadable_fields(stored):
             self._app.broker.run(calls.drop_fields(self._app.keys, job_id, names))
 
-    def _read(self, job: Claimed) -> tuple[str, Any, Any]:
+    def _read(self, job: Claimed) -> Ready | Outcome:
+        if job.deaths >= MOST_DEATHS:
+            return self.bury(job, f"poison: {job.deaths} processes died while they ran it", "", time.time())
+        alone = ISOLATED if job.deaths and self._can_isolate else ""
+        if job.made_by_rq:
+            return Ready(job, "", alone or THREAD, 0.0, 0)
+        name, args, kwargs = self._decode(job)
+        function = self._app.function(name)
+        executor = alone or self._executors.get(function) or self._choose(name, function)
+        return Ready(job, name, executor, self._timeout(job, name), self._result_ttl(job, name), function, args, kwargs)
+
+    def _decode(self, job: Claimed) -> tuple[str, Any, Any]:
         if job.content_type == "foreign":
             raise DecodeError(
                 "a key of another type stood where the job's hash belongs; it was put aside as "
@@ -144,6 +144,15 @@ class Runner:
         if created_at and not _is_date(created_at):
             raise DecodeError(f"created_at={created_at[:60]!r} is no date")
         return decode_call(job.data, job.content_type, job.saved_by_rq, 10 * self._settings.payload_limit)
+
+    def _choose(self, name: str, function: Callable[..., Any]) -> str:
+        task = self._app.tasks.get(name)
+        if task is not None and task.isolate:
+            executor = ISOLATED
+        else:
+            executor = COROUTINE if inspect.iscoroutinefunction(function) else THREAD
+        self._executors[function] = executor
+        return executor
 
     def _timeout(self, job: Claimed, name: str) -> float:
         if job.timeout is not None:
@@ -160,18 +169,8 @@ class Runner:
         return self._settings.result_ttl if declared is None else whole_seconds(declared)
 
 
-async def _within(limit: float, coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """A coroutine that waits is not reached by the thread's alarm: it is canceled when its time is over."""
-    try:
-        async with asyncio.timeout(limit if limit > 0 else None) as timer:
-            return await coroutine
-    except TimeoutError as error:
-        if timer.expired():
-            raise JobTimeout from error
-        raise
-
-
-def _line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """An error in one line. Never raises."""
     try:
         text = str(error)
     except Exception:

@@ -4,73 +4,91 @@ No thread is handed a job: taking one from a deque costs a tenth of a wake-up, s
 that are awake, and more threads are woken only when jobs take long enough to be worth it.
 """
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome
-from postroom.workers.timeouts import Slot
+from postroom.workers.ready import Ready
+from postroom.workers.slots import Slot
+
+log = logging.getLogger("postroom.worker")
 
 SHORT = 0.0005
 """Seconds: jobs shorter than this run faster in one thread than in many that take turns."""
-TICK = 0.05
+ALARM = 0.05
+"""Seconds between two looks at the threads' alarms."""
 
 
 class Threads:
-    """`count` threads that run what is given.
+    """One thread for each slot.
 
     Args:
         run: runs one job and never raises.
         done: gets what became of it; called by the threads.
     """
 
-    def __init__(self, count: int, run: Callable[[Claimed, Slot], Outcome], done: Callable[[Outcome], None]) -> None:
-        self.ready: deque[Claimed] = deque()
-        self.slots = [Slot() for _ in range(count)]
+    def __init__(
+        self, slots: Sequence[Slot], run: Callable[[Ready, Slot], Outcome], done: Callable[[Outcome], None]
+    ) -> None:
+        self._ready: deque[Ready] = deque()
+        self._slots = slots
         self._run, self._done = run, done
         self._work = threading.Condition()
         self._idle = 0
         self._stopping = False
         self._mean = 0.0
-        self._threads = [
-            threading.Thread(target=self._loop, args=(slot,), name=f"postroom-{i}", daemon=True)
-            for i, slot in enumerate(self.slots)
-        ]
-        self._alarm = threading.Thread(target=self._ring, name="postroom-alarm", daemon=True)
-        for thread in (*self._threads, self._alarm):
-            thread.start()
+        for i, slot in enumerate(slots):
+            threading.Thread(target=self._loop, args=(slot,), name=f"postroom-{i}", daemon=True).start()
+        threading.Thread(target=self._watch, name="postroom-alarm", daemon=True).start()
 
     @property
-    def idle(self) -> int:
+    def free(self) -> int:
         """How many threads wait for a job."""
         return self._idle
 
     @property
     def busy(self) -> int:
         """How many threads run one."""
-        return len(self.slots) - self._idle
+        return len(self._slots) - self._idle
 
-    def give(self, jobs: Iterable[Claimed]) -> None:
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a thread."""
+        return len(self._ready)
+
+    @property
+    def oldest(self) -> float:
+        """When the first of those was claimed, by time.monotonic(); 0 where none waits."""
+        try:
+            return self._ready[0].job.at
+        except IndexError:
+            return 0.0
+
+    def give(self, jobs: Sequence[Ready]) -> None:
         """Let the threads have these, in order."""
-        self.ready.extend(jobs)
-        self.nudge(1 if self._mean < SHORT else len(self.ready))
+        self._ready.extend(jobs)
+        self._wake(1 if self._mean < SHORT else len(self._ready))
 
-    def nudge(self, most: int) -> None:
-        """Wake up to `most` idle threads, if anything is ready."""
-        if self.ready and self._idle:
-            with self._work:
-                self._work.notify(most)
+    def nudge(self) -> None:
+        """What waits has waited long enough: wake a thread for each."""
+        self._wake(len(self._ready))
 
-    def take_back(self) -> list[Claimed]:
+    def take_back(self) -> list[Ready]:
         """What no thread has begun."""
         taken = []
         while True:
             try:
-                taken.append(self.ready.popleft())
+                taken.append(self._ready.popleft())
             except IndexError:
                 return taken
+
+    def cancel(self, job_id: str) -> None:
+        """Interrupt this job, if it runs here."""
+        for slot in self._slots:
+            slot.cancel(job_id)
 
     def stop(self) -> None:
         """Let the threads end when they are done with what they run."""
@@ -78,16 +96,21 @@ class Threads:
         with self._work:
             self._work.notify_all()
 
+    def _wake(self, most: int) -> None:
+        if self._ready and self._idle:
+            with self._work:
+                self._work.notify(most)
+
     def _loop(self, slot: Slot) -> None:
         while True:
             try:
-                job = self.ready.popleft()
+                ready = self._ready.popleft()
             except IndexError:
                 if not self._wait():
                     return
                 continue
             began = time.perf_counter()
-            outcome = self._run(job, slot)
+            outcome = self._run(ready, slot)
             self._mean += 0.05 * (time.perf_counter() - began - self._mean)
             self._done(outcome)
 
@@ -95,13 +118,13 @@ class Threads:
         """Wait for something to run; False where there is nothing more to come."""
         with self._work:
             self._idle += 1
-            while not self.ready and not self._stopping:
+            while not self._ready and not self._stopping:
                 self._work.wait()
             self._idle -= 1
-            return bool(self.ready) or not self._stopping
+            return bool(self._ready) or not self._stopping
 
-    def _ring(self) -> None:
+    def _watch(self) -> None:
         while not self._stopping:
-            for slot in self.slots:
+            for slot in self._slots:
                 slot.ring()
-            time.sleep(TICK)
+            time.sleep(ALARM)

@@ -1,178 +1,223 @@
 """The worker: one process that runs jobs, from its first claim to its last word."""
 
+import inspect
 import logging
 import os
 import secrets
-import signal
 import socket
-import threading
 import time
-from collections.abc import Sequence
-from traceback import format_exc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
-from postroom.jobs.errors import BrokerError
-from postroom.jobs.options import check_queue_name
-from postroom.jobs.times import rq_time
-from postroom.workers.claimed import Claimed
-from postroom.workers.consumer import Consumer
-from postroom.workers.outcome import Outcome
-from postroom.workers.rq_runner import RqRunner, is_theirs
+from postroom.jobs.errors import BrokerError, ConfigError
+from postroom.workers.board import Board
+from postroom.workers.calling import Calling
+from postroom.workers.choice import Choice
+from postroom.workers.consumer import Consumer, Executor
+from postroom.workers.control import Control
+from postroom.workers.coroutines import Coroutines
+from postroom.workers.isolated import Isolated
+from postroom.workers.memory import resident_bytes
+from postroom.workers.ready import COROUTINE, ISOLATED, THREAD
+from postroom.workers.rq_runner import RqRunner
 from postroom.workers.runner import Runner
+from postroom.workers.slots import Slot
 from postroom.workers.threads import Threads
-from postroom.workers.timeouts import Slot
 from postroom.workers.waiter import Waiter
 
 log = logging.getLogger("postroom.worker")
 
 GRACE = 25.0
 """Seconds that running jobs have to end after the first INT or TERM."""
+RECYCLED = 75
+"""Exit code of a process that ends because it has run its share: its pool starts another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a worker process is to do.
+
+    Args:
+        target: `MODULE:app`; without it, `isolate=True` tasks cannot run.
+        queues: names, in strict order, or with weights (`high:5`); every queue that the app's tasks name where empty.
+        burst: stop when the queues are empty.
+        max_jobs, max_memory: end after so many jobs, or above so many bytes; 0: never.
+    """
+
+    target: str = ""
+    queues: tuple[str, ...] = ()
+    concurrency: int = 10
+    coroutines: int = 1000
+    isolated: int = field(default_factory=lambda: os.cpu_count() or 1)
+    burst: bool = False
+    max_jobs: int = 0
+    max_memory: int = 0
+    verbose: bool = False
+
+    def check(self) -> None:
+        """Raises:
+        ConfigError: a queue's name or weight is wrong.
+        """
+        Choice(self.queues)
+
+    @property
+    def slots(self) -> int:
+        """How many jobs may run at once: threads, then coroutines, then isolated processes."""
+        return self.first_isolated + self.isolated
+
+    @property
+    def first_isolated(self) -> int:
+        """The first slot of the isolated processes."""
+        return self.concurrency + self.coroutines
+
+
+def new_process_name() -> str:
+    """A worker process's name: where it runs, and a part that no other has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 class Worker:
-    """Runs the jobs of `queues` (default: every queue that the app's tasks name) until it is told to stop.
+    """Runs jobs until it is told to stop. Somebody outside renews its lease (keeper.py).
 
-    Args:
-        app: with its modules loaded.
-        concurrency: threads; `Settings.concurrency` where not given.
-        burst: stop when the queues are empty.
+    Raises:
+        ConfigError: a queue's name or weight is wrong, or a task must be isolated and there is no target.
     """
 
-    def __init__(
-        self, app: Postroom, queues: Sequence[str] = (), *, concurrency: int | None = None, burst: bool = False
-    ) -> None:
-        self._app = app
-        self._queues = tuple(
-            dict.fromkeys(queues or sorted({task.queue for task in app.tasks.values()}) or ["default"])
-        )
-        for queue in self._queues:
-            check_queue_name(queue)
-        self.process = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        self._concurrency = concurrency or app.settings.concurrency
-        self._burst = burst
+    def __init__(self, app: Postroom, orders: Orders, process: str, board: Board) -> None:
+        self._app, self._orders, self._process, self._board = app, orders, process, board
+        named = orders.queues or tuple(sorted({task.queue for task in app.tasks.values()})) or ("default",)
+        self._choice = Choice(named)
+        self._runner = Runner(app, can_isolate=bool(orders.target))
+        if not orders.target and any(task.isolate for task in app.tasks.values()):
+            raise ConfigError("isolate=True tasks need a worker that is started as `postroom worker MODULE:app`")
+        shares = {queue: _shares(app, queue) for queue in self._choice.queues}
+        self._consumer = Consumer(app, self._choice, process, self._runner.read, shares, thorough=orders.burst)
         self._stops = 0
-        self._consumer = Consumer(app, self._queues, self.process, thorough=burst)
+        self._leases_lost = board.leases_lost
 
     def stop(self) -> None:
         """Claim no more, let running jobs end, then return from `run`. A second call gives the running jobs back."""
         # Only plain flags: a signal handler runs in the midst of the main thread, which may hold any lock. The main
         # loop looks at them several times a second.
         self._stops += 1
+        self.quiet()
+
+    def quiet(self) -> None:
+        """Claim no more."""
         self._consumer.closing = True
 
-    def run(self) -> None:
-        """Work. Returns when stopped, or, in a burst, when the queues are empty.
+    def run(self) -> int:
+        """Work; returns the exit code: 0, or RECYCLED.
 
         Raises:
             BrokerError: the server was not reached at the start.
         """
-        self._app.broker.run(calls.renew(self._app.keys, self.process, self._app.settings.lease))
-        log.info("worker %s takes %s, %d threads", self.process, ", ".join(self._queues), self._concurrency)
-        threads = Threads(self._concurrency, self._runner(), self._consumer.done)
-        waiters = {} if self._burst else {q: Waiter(self._app.broker, q, self._consumer.ready) for q in self._queues}
-        heart = Heart(self._app, self.process, threads, self._consumer)
+        app = self._app
+        app.broker.run(calls.renew(app.keys, self._process, app.settings.lease))
+        queues, threads = ", ".join(self._choice.queues), self._orders.concurrency
+        log.info("worker %s takes %s, %d threads", self._process, queues, threads)
+        executors = self._consumer.executors = self._make_executors()
+        waiters = {} if self._orders.burst else self._make_waiters()
+        control = Control(app.broker, self._process, self._cancel)
+        recycled = False
         try:
-            self._work(threads, waiters)
-            self._wind_down(threads)
+            recycled = self._work(waiters)
+            self._wind_down()
         finally:
-            heart.stop()
-            threads.stop()
+            control.stop()
+            for executor in executors.values():
+                executor.stop()
             for waiter in waiters.values():
                 waiter.stop()
             self._resign()
+        return RECYCLED if recycled else 0
 
-    def install_signals(self) -> None:
-        """INT and TERM stop this worker; for the process's main thread."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self.stop())
+    def _make_executors(self) -> Mapping[str, Executor]:
+        orders, board, done = self._orders, self._board, self._consumer.outbox.add
+        grace = self._app.settings.hard_grace
+        slots = [Slot(board, index, grace) for index in range(orders.concurrency)]
+        calling = Calling(self._runner, RqRunner(self._app, self._process, self._runner))
+        executors: dict[str, Executor] = {
+            THREAD: Threads(slots, calling, done),
+            COROUTINE: Coroutines(self._runner, board, orders.concurrency, orders.coroutines, grace, done),
+        }
+        if orders.target:
+            first, count = orders.first_isolated, orders.isolated
+            executors[ISOLATED] = Isolated(orders.target, self._runner, board, first, count, grace, done)
+        return executors
 
-    def _runner(self) -> "_Dispatch":
-        ours = Runner(self._app, self.process)
-        return _Dispatch(ours, RqRunner(self._app, self.process, ours))
+    def _make_waiters(self) -> Mapping[str, Waiter]:
+        return {queue: Waiter(self._app.broker, queue, self._consumer.ready) for queue in self._choice.queues}
 
-    def _work(self, threads: Threads, waiters: dict[str, Waiter]) -> None:
-        empty: dict[str, bool] = {}
+    def _work(self, waiters: Mapping[str, Waiter]) -> bool:
+        """The loop; True where it ended because the process has run its share."""
         looked_at = -1
-        while not self._consumer.closing:
-            self._consumer.turn(threads, empty)
-            if self._burst and self._consumer.at_rest and not threads.ready and not threads.busy:
-                # A job that has just ended may have enqueued another: look until a look brings nothing.
-                if looked_at == self._consumer.claims:
-                    return
-                looked_at = self._consumer.claims
-                self._consumer.look_again()
-            for queue in empty:
+        while not self._stops:
+            self._board.tick()
+            for queue in self._consumer.turn():
                 if queue in waiters:
                     waiters[queue].arm()
-            empty.clear()
+            self._notice()
+            if self._has_run_its_share():
+                return True
+            if self._orders.burst and self._consumer.at_rest:
+                # A job that has just ended may have enqueued another: look until a look brings nothing.
+                if looked_at == self._consumer.claims:
+                    return False
+                looked_at = self._consumer.claims
+                self._consumer.look_again()
+        return False
 
-    def _wind_down(self, threads: Threads) -> None:
+    def _notice(self) -> None:
+        """What the board says: how far we are, and whether our lease was lost."""
+        while self._board.claims < self._consumer.claims:
+            self._board.count_claim()
+        if self._board.leases_lost != self._leases_lost:
+            self._leases_lost = self._board.leases_lost
+            self._consumer.take_back()
+
+    def _has_run_its_share(self) -> bool:
+        orders = self._orders
+        if orders.max_jobs and self._consumer.settled >= orders.max_jobs:
+            log.info("worker %s has run %d jobs and makes room for another", self._process, self._consumer.settled)
+            return True
+        if orders.max_memory and (size := resident_bytes()) > orders.max_memory:
+            log.info("worker %s has grown to %d MB and makes room for another", self._process, size // 1_000_000)
+            return True
+        return False
+
+    def _wind_down(self) -> None:
         """Give back what was not started, wait for what was, tell the server."""
         self._consumer.closing = True
-        self._consumer.give_back(threads.take_back())
+        self._consumer.give_back()
         end = time.monotonic() + GRACE
-        while (threads.busy or not self._consumer.told) and self._stops < 2 and time.monotonic() < end:
-            self._consumer.turn(threads, {})
-        if threads.busy:
-            log.warning("%d jobs have not ended and are given back", threads.busy)
+        while (self._consumer.busy or not self._consumer.outbox.empty) and self._stops < 2 and time.monotonic() < end:
+            self._board.tick()
+            self._consumer.turn()
+        if self._consumer.busy:
+            log.warning("%d jobs have not ended and are given back", self._consumer.busy)
+
+    def _cancel(self, job_id: str) -> None:
+        for executor in self._consumer.executors.values():
+            executor.cancel(job_id)
 
     def _resign(self) -> None:
         try:
-            while back := self._app.broker.run(calls.recover(self._app.keys, self.process, resigned=True)):
+            while back := self._app.broker.run(calls.recover(self._app.keys, self._process, resigned=True)):
                 log.info("gave back %s", ", ".join(back))
         except BrokerError as error:
-            log.warning("could not say goodbye, the lease of %s will run out instead: %s", self.process, error)
+            log.warning("could not say goodbye, the lease of %s will run out instead: %s", self._process, error)
             return
-        log.info("worker %s is done", self.process)
+        log.info("worker %s is done", self._process)
 
 
-class _Dispatch:
-    """Whose rules hold for a job?"""
-
-    def __init__(self, ours: Runner, theirs: RqRunner) -> None:
-        self._ours, self._theirs = ours, theirs
-
-    def __call__(self, job: Claimed, slot: Slot) -> Outcome:
-        try:
-            return self._theirs.run(job, slot) if is_theirs(job) else self._ours.run(job, slot)
-        except BaseException as error:
-            # Nothing may end the thread with the job in its hands: neither a mistake of ours nor an alarm of RQ's
-            # callbacks that arrives late.
-            log.exception("job %s broke its run", job.id)
-            return self._ours.bury(job, f"its run broke: {type(error).__name__}: {error}", format_exc(), time.time())
-
-
-class Heart:
-    """Renews the lease of this process, and tells which of its jobs have been running for a while."""
-
-    def __init__(self, app: Postroom, process: str, threads: Threads, consumer: Consumer) -> None:
-        self._app, self._process, self._threads, self._consumer = app, process, threads, consumer
-        self._told: set[tuple[str, int]] = set()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="postroom-heart", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Renew no more."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        lease = self._app.settings.lease
-        while not self._stopped.wait(lease / 6):
-            try:
-                lives = self._app.broker.run(calls.renew(self._app.keys, self._process, lease, self._started()))
-            except BrokerError as error:
-                log.debug("the lease of %s was not renewed: %s", self._process, error)
-                continue
-            if not lives:
-                lost = self._threads.take_back()
-                log.warning("the lease had ended: %d claimed jobs are others' now", len(lost))
-
-    def _started(self) -> list[object]:
-        """Id, token and start of each job that has been running since the last beat and was not told of yet."""
-        running = {slot.claim: slot.started for slot in self._threads.slots if slot.claim is not None}
-        news = {claim: at for claim, at in running.items() if claim not in self._told and claim is not None}
-        self._told = {claim for claim in running if claim is not None}
-        return [part for (job_id, token), at in news.items() for part in (job_id, token, rq_time(at))]
+def _shares(app: Postroom, queue: str) -> dict[str, float]:
+    """To which executors the queue's jobs will go, as its tasks suggest."""
+    kinds = [
+        ISOLATED if task.isolate else COROUTINE if inspect.iscoroutinefunction(task.function) else THREAD
+        for task in app.tasks.values()
+        if task.queue == queue
+    ] or [THREAD]
+    return {kind: kinds.count(kind) / len(kinds) for kind in kinds}

@@ -7,7 +7,7 @@ local rq, own, id, now, at = unpack(ARGV, 1, 5)
 --@include clock
 --@include publish
 
-local known = redis.call('HMGET', job, 'status', 'origin')
+local known = redis.call('HMGET', job, 'status', 'origin', 'worker_name')
 local status, queue_name = known[1], known[2] or ''
 if not status then return nil end
 if status == 'finished' or status == 'failed' or status == 'canceled' or status == 'stopped' then return status end
@@ -16,4 +16,5 @@ redis.call('ZREM', rq .. 'scheduled:' .. queue_name, id)
 redis.call('ZREM', rq .. 'deferred:' .. queue_name, id)
 redis.call('ZADD', rq .. 'canceled:' .. queue_name, clock(now), id)
 publish('canceled', queue_name, {id})
+if status == 'started' then redis.call('PUBLISH', own .. 'control:' .. (known[3] or ''), id) end
 return status

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- claim: hand the jobs at the head of a queue to a worker process.
-local queue, wip, held, leases, last_token = unpack(KEYS)
+local queue, wip, held, leases, last_token, paused = unpack(KEYS)
 local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)
 -- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again.
--- returns: the token, then for each job its id and the values of FIELDS; {} where the list is empty
+-- returns: the token, then for each job its id and the values of FIELDS; {} where the list is empty;
+--   {'PAUSED'} where nobody may claim
 --@include clock
 --@include runnable
 local MAX_BYTES = 1000000
@@ -23,9 +24,10 @@ if last == request then
   return reply
 end
 
+if redis.call('SISMEMBER', paused, queue_name) == 1 then return {'PAUSED'} end
 local ids = redis.call('LRANGE', queue, 0, limit - 1)
 if #ids == 0 then return {} end
-local token = redis.call('INCR', last_token)
+local token = tostring(redis.call('INCR', last_token))
 local reply, running, members, taken, seen, bytes, looked_at = {token}, {}, {}, {}, {}, 0, 0
 for _, id in ipairs(ids) do
   looked_at = looked_at + 1

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- recover: put the jobs of a dead worker process back to the head of their queues.
 local held, leases = unpack(KEYS)
-local rq, own, process, now, at = unpack(ARGV, 1, 5)
+local rq, own, process, now, at, death = unpack(ARGV, 1, 6)
+-- jobs: `<id>:<token>` of those that the process died of, or beside; `death` says how
 -- returns: the ids put back; call again until there are none
 --@include clock
 --@include fence
@@ -13,7 +14,8 @@ local ends = redis.call('ZSCORE', leases, process)
 if ends and tonumber(ends) > clock(now) then return {} end
 
 -- From the last to the first: in a small hash that is their old order again.
-local members, back, queues = redis.call('HKEYS', held), {}, {}
+local members, back, queues, charged = redis.call('HKEYS', held), {}, {}, {}
+for i = 7, #ARGV do charged[ARGV[i]] = true end
 for i = #members, 1, -1 do
   if #back == MOST then break end
   local id, token = string.match(members[i], '^([^@:]+):(.+)$')
@@ -26,6 +28,10 @@ for i = #members, 1, -1 do
       redis.call('HDEL', rq .. 'job:' .. id, 'p:token')
       redis.call('HSET', rq .. 'job:' .. id, 'status', 'queued', 'enqueued_at', at)
       redis.call('HINCRBY', rq .. 'job:' .. id, 'p:redelivered', 1)
+      if charged[members[i]] then
+        redis.call('HINCRBY', rq .. 'job:' .. id, 'p:deaths', 1)
+        redis.call('HSET', rq .. 'job:' .. id, 'p:death', death)
+      end
       queues[queue_name] = queues[queue_name] or {}
       table.insert(queues[queue_name], id)
       back[#back + 1] = id

@@ -103,9 +103,12 @@ class Crew:
 
 
 def leave_with_the_demo() -> None:
-    """In a worker: end when the demo is gone, even where it was killed and could not say so."""
-    if parent := os.environ.get(_PARENT):
-        threading.Thread(target=_watch, args=(int(parent),), name="postroom-demo-leash", daemon=True).start()
+    """In a pool that the demo started: end when the demo is gone, even where it was killed and could not say so. The
+    pool's own processes end with the pool.
+    """
+    parent = int(os.environ.get(_PARENT, "0"))
+    if parent == os.getppid():
+        threading.Thread(target=_watch, args=(parent,), name="postroom-demo-leash", daemon=True).start()
 
 
 def _watch(parent: int) -> None:

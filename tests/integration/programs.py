@@ -14,7 +14,7 @@ from typing import Any
 from postroom import Postroom
 from postroom.jobs.settings import Settings
 from postroom.scheduler import ALL, Rounds
-from postroom.workers.worker import Worker
+from postroom.workers.local import LocalWorker
 
 
 def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
@@ -30,13 +30,13 @@ def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
 
 def burst(app: Postroom, *queues: str, **options: Any) -> None:
     """Run what is queued, in this process."""
-    Worker(app, queues, burst=True, **options).run()
+    LocalWorker(app, queues, burst=True, **options).run()
 
 
 @contextlib.contextmanager
-def working(app: Postroom, *queues: str, duties: bool = True, **options: Any) -> Iterator[Worker]:
+def working(app: Postroom, *queues: str, duties: bool = True, **options: Any) -> Iterator[LocalWorker]:
     """A worker in a thread of this process, with the duties beside it."""
-    worker = Worker(app, queues, **options)
+    worker = LocalWorker(app, queues, **options)
     thread = threading.Thread(target=worker.run, name="worker")
     thread.start()
     rounds = Rounds(app, ALL if duties else ())
@@ -76,6 +76,12 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
+
+    def signal_all(self, number: int) -> None:
+        """Send it, and the processes that it has started, a signal."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for pid in (self.pid, *map(int, children)):
+            os.kill(pid, number)
 
     def wait(self, seconds: float = 30) -> int:
         """Its exit code, when it has ended."""

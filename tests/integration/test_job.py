@@ -208,7 +208,7 @@ def test_what_others_publish_disturbs_nobody(tasks: Postroom, client: Any) -> No
             client.publish("postroom:events", noise)
         burst(tasks)
         assert waiting.result(20) == 42
-        assert [one["id"] for one in client.client_list(_type="pubsub")] == [listener["id"]], "it listens on"
+        assert listener["id"] in [one["id"] for one in client.client_list(_type="pubsub")], "it listens on"
 
 
 def test_the_listener_ends_when_nobody_waits(tasks: Postroom, client: Any) -> None:

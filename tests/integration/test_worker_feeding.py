@@ -142,9 +142,9 @@ def test_info_counts_jobs_and_hides_the_password(shop: Program, app: Postroom) -
 def test_another_prefix_is_another_world(shop: Program, client: Any) -> None:
     shop.write(
         "both.py",
-        "import jobs\nfrom postroom.workers.worker import Worker\n"
+        "import jobs\nfrom postroom.workers.local import LocalWorker\n"
         "job, later = jobs.work.enqueue(7), jobs.work.using(delay=60).enqueue(8)\n"
-        "Worker(jobs.app, burst=True).run()\nprint(job.result(0), later.status())\n",
+        "LocalWorker(jobs.app, burst=True).run()\nprint(job.result(0), later.status())\n",
     )
     run = shop.run("both.py", RQ_KEY_PREFIX="{shop}")
     assert run.stdout == "7 scheduled\n", run.stderr

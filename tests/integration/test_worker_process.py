@@ -185,11 +185,11 @@ def test_the_late_word_of_a_paused_worker_is_not_accepted(shop: Program, app: Po
     paused = shop.worker("jobs:app", "-c", "1", **SHORT)
     job = enqueue(app, "slow", 7, 0.5)
     until(lambda: ran(shop) == ["begin-7"])
-    paused.signal(signal.SIGSTOP)
+    paused.signal_all(signal.SIGSTOP)
     other = shop.worker("jobs:app", "-c", "1", **SHORT)
     assert job.result(30) == 7
     accepted = client.hgetall(f"rq:job:{job.id}")
-    paused.signal(signal.SIGCONT)
+    paused.signal_all(signal.SIGCONT)
     paused.says(f"job {job.id}: this claim (token")
     assert "was not accepted" in paused.log
     assert client.hgetall(f"rq:job:{job.id}") == accepted

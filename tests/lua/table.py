@@ -1,8 +1,8 @@
 """A table test of a script: what stood on the server, which call was made, and what must stand there then.
 
 Each row is checked twice over: after the call, and after the very same call was sent again, as the broker does where a
-reply was lost. Compared are the reply, the events that were published, and the whole key space: every key, its value,
-and how long it lives. Keys and values of a row are written by hand from docs/internals.md.
+reply was lost. Compared are the reply, what was published, and the whole key space: every key, its value, and how long
+it lives. Keys and values of a row are written by hand from docs/internals.md.
 """
 
 import json
@@ -33,6 +33,7 @@ KEYS = {
     "held": "{own}held:{process}",
     "leases": "{own}leases",
     "last_token": "{own}token",
+    "paused": "{own}paused",
     "swept": "{own}swept",
 }
 ARGS = {"rq": "rq:", "own": "postroom:", "process": "w1", "queue_name": "q", "id": "a", "now": NOW, "at": AT}
@@ -89,11 +90,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """What a call leaves: its reply, the key space (None: as it was), the events that it published."""
+    """What a call leaves: its reply, the key space (None: as it was), the events that it published, and what it told
+    which process (`told`: process and id).
+    """
 
     reply: Any
     space: Space | None = None
     events: Sequence[Any] = ()
+    told: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,7 @@ class Table:
         args = {**ARGS, **call.args}
         reply = self._send(SCRIPTS[call.script], args, call.jobs)
         assert (which, reply) == (which, then.reply)
-        assert (which, self._events(f"{args['own']}events")) == (which, list(then.events))
+        assert (which, *self._published(args["own"])) == (which, list(then.events), list(then.told))
         assert (which, self.space()) == (which, before if then.space is None else dict(then.space))
 
     def _send(self, script: Script, args: Mapping[str, Any], jobs: Sequence[Any]) -> Any:
@@ -211,11 +215,18 @@ class Table:
                     pipe.pexpire(key, int(found.seconds * 1000))
             pipe.execute()
 
-    def _events(self, channel: str) -> list[Any]:
-        """What was published, in the order of the queues; a script that speaks of several has no order of its own."""
-        heard = self._heard()
-        assert {message["channel"] for message in heard} <= {channel}
-        return sorted((json.loads(message["data"]) for message in heard), key=lambda found: str(found["queue"]))
+    def _published(self, own: str) -> tuple[list[Any], list[tuple[str, str]]]:
+        """The events, in the order of the queues, for a script that speaks of several has no order of its own; and what
+        processes were told.
+        """
+        events, told, control = [], [], f"{own}control:"
+        for message in self._heard():
+            if message["channel"] == f"{own}events":
+                events.append(json.loads(message["data"]))
+            else:
+                assert message["channel"].startswith(control)
+                told.append((message["channel"].removeprefix(control), message["data"]))
+        return sorted(events, key=lambda found: str(found["queue"])), told
 
     def _heard(self) -> list[Any]:
         """The answer to a ping comes after all that was published before."""

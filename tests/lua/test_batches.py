@@ -55,9 +55,9 @@ def test_claim(app: Postroom, table: Table) -> None:
     first = claim(app)
     before = table.space()
     again = claim(app)
-    assert first[1::11] == [job_id.encode() for job_id in IDS]
-    assert sorted(again[1::11]) == sorted(first[1::11])
-    assert (int(first[0]), int(again[0])) == (TOKEN, TOKEN)
+    assert first[1::12] == [job_id.encode() for job_id in IDS]
+    assert sorted(again[1::12]) == sorted(first[1::12])
+    assert (first[0], again[0]) == (b"1", b"1")
     assert table.space() == before
 
 
@@ -100,13 +100,15 @@ def test_renew(app: Postroom, table: Table) -> None:
 
 
 def test_recover(app: Postroom, table: Table) -> None:
-    """500 jobs of a process that resigns."""
+    """500 jobs of a process that is gone, and each is charged with it."""
     enqueue(app)
     claim(app)
-    assert [len(app.broker.run(calls.recover(app.keys, "w1", resigned=True))) for _ in range(2)] == [500, 0]
+    recover = calls.recover(app.keys, "w1", resigned=True, charged=[f"{i}:{TOKEN}" for i in IDS], death="D")
+    assert [len(app.broker.run(recover)) for _ in range(2)] == [500, 0]
     after = table.space()
-    assert app.broker.run(calls.recover(app.keys, "w1", resigned=True)) == []
+    assert app.broker.run(recover) == []
     assert table.space() == after
+    assert {(after[key]["p:deaths"], after[key]["p:death"]) for key in HASHES} == {("1", "D")}
     assert sorted(after["rq:queue:q"]) == IDS
     assert after.keys() == {"rq:queues", "rq:queue:q", "postroom:token"} | HASHES
 

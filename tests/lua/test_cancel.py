@@ -61,7 +61,7 @@ ROWS = (
         again=Then("canceled"),
     ),
     Row(
-        "started: its worker keeps it in its hands, but will not be heard",
+        "started: its worker keeps it in its hands, but will not be heard, and is told so",
         {
             "rq:job:a": job("started", worker_name="w1", p_token=7),
             "rq:wip:q": ZSet({"a:7": INF}),
@@ -77,6 +77,33 @@ ROWS = (
                 "rq:canceled:q": ZSet(a=1000),
             },
             [event("canceled", "a")],
+            [("w1", "a")],
+        ),
+        again=Then("canceled"),
+    ),
+    Row(
+        "queued again after a worker had it: that one is not told",
+        {"rq:job:a": job("queued", worker_name="w1", p_redelivered=1)},
+        cancel(),
+        Then(
+            "queued",
+            {
+                "rq:job:a": job("canceled", worker_name="w1", p_redelivered=1, ended_at=AT),
+                "rq:canceled:q": ZSet(a=1000),
+            },
+            [event("canceled", "a")],
+        ),
+        again=Then("canceled"),
+    ),
+    Row(
+        "started, and its hash does not say by whom: nobody is on that channel",
+        {"rq:job:a": job("started")},
+        cancel(),
+        Then(
+            "started",
+            {"rq:job:a": job("canceled", ended_at=AT), "rq:canceled:q": ZSet(a=1000)},
+            [event("canceled", "a")],
+            [("", "a")],
         ),
         again=Then("canceled"),
     ),

@@ -8,7 +8,10 @@ from tests.lua.table import Call, FromNow, Refused, Row, Table, Then, ZSet, job,
 
 INF = float("inf")
 BIG = "d" * 600_000
-FIELDS = ("status", "data", "type", "attempt", "first", "timeout", "result_ttl", "created_at", "callback", "reason")
+FIELDS = (
+    *("status", "data", "type", "attempt", "first", "timeout", "result_ttl", "created_at"),
+    *("callback", "reason", "deaths"),
+)
 
 
 def claim(limit: int = 10, request: int = 1, now: Any = 1000, process: str = "w1") -> Call:
@@ -57,7 +60,7 @@ ROWS = (
         },
         claim(limit=2),
         Then(
-            [8, *ours("a", timeout="30", result_ttl="60"), *ours("b", attempt="2", first="900.5")],
+            ["8", *ours("a", timeout="30", result_ttl="60"), *ours("b", attempt="2", first="900.5")],
             {
                 "rq:queue:q": ["c"],
                 "rq:job:a": job("started", worker_name="w1", p_token=8, timeout=30, result_ttl=60),
@@ -83,7 +86,7 @@ ROWS = (
         {"rq:queue:q": ["a"], "rq:job:a": job("queued")},
         claim(),
         Then(
-            [1, *ours("a")],
+            ["1", *ours("a")],
             {
                 "rq:job:a": job("started", worker_name="w1", p_token=1),
                 "postroom:token": "1",
@@ -108,7 +111,7 @@ ROWS = (
         },
         claim(request=2),
         Then(
-            [9, *ours("b")],
+            ["9", *ours("b")],
             {
                 "rq:job:a": taken(),
                 "rq:job:b": job("started", worker_name="w1", p_token=9),
@@ -144,7 +147,7 @@ ROWS = (
         },
         claim(process="w2"),
         Then(
-            [9, *ours("b")],
+            ["9", *ours("b")],
             {
                 "rq:job:b": job("started", worker_name="w2", p_token=9),
                 "postroom:token": "9",
@@ -162,7 +165,7 @@ ROWS = (
         "the lease is by the server's clock",
         {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:token": "7"},
         claim(now=""),
-        Then([8, *ours("a")], taking("a", **{"rq:job:a": taken(), "postroom:leases": ZSet(w1=FromNow(12))})),
+        Then(["8", *ours("a")], taking("a", **{"rq:job:a": taken(), "postroom:leases": ZSet(w1=FromNow(12))})),
         again=Then(["8", *ours("a", "started")]),
     ),
     Row(
@@ -174,7 +177,7 @@ ROWS = (
         },
         claim(),
         Then(
-            [8, *ours("a", data=BIG), *ours("b", data=BIG)],
+            ["8", *ours("a", data=BIG), *ours("b", data=BIG)],
             taking(
                 "a",
                 "b",
@@ -192,7 +195,7 @@ ROWS = (
         "an id twice in one batch is taken once",
         {"rq:queue:q": ["a", "a", "b"], "rq:job:a": job("queued"), "rq:job:b": job("queued"), "postroom:token": "7"},
         claim(),
-        Then([8, *ours("a"), *ours("b")], taking("a", "b", **{"rq:job:a": taken(), "rq:job:b": taken()})),
+        Then(["8", *ours("a"), *ours("b")], taking("a", "b", **{"rq:job:a": taken(), "rq:job:b": taken()})),
         again=Then(["8", *ours("a", "started"), *ours("b", "started")]),
     ),
     Row(
@@ -204,8 +207,15 @@ ROWS = (
             "postroom:token": "7",
         },
         claim(limit=2),
-        Then([8, *ours("a")], taking("a", **{"rq:queue:q": ["b"], "rq:job:a": taken(), "rq:job:b": job("queued")})),
+        Then(["8", *ours("a")], taking("a", **{"rq:queue:q": ["b"], "rq:job:a": taken(), "rq:job:b": job("queued")})),
         again=Then(["8", *ours("a", "started")]),
+    ),
+    Row(
+        "deaths that it is charged with go along, and stay",
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued", p_deaths=2, p_death="D"), "postroom:token": "7"},
+        claim(),
+        Then(["8", *ours("a", deaths="2")], taking("a", **{"rq:job:a": taken(p_deaths=2, p_death="D")})),
+        again=Then(["8", *ours("a", "started", deaths="2")]),
     ),
     # The table "What a claim does with an id on the list" ------------------------------------------------------------
     Row(
@@ -213,7 +223,7 @@ ROWS = (
         {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job("created")), "postroom:token": "7"},
         claim(),
         Then(
-            [8, *theirs("a", "created")],
+            ["8", *theirs("a", "created")],
             taking("a", **{"rq:job:a": rq_job("started", worker_name="w1", p_token=8)}),
         ),
         again=Then(["8", *theirs("a", "started")]),
@@ -223,7 +233,7 @@ ROWS = (
         {"rq:queue:q": ["a"], "rq:job:a": lasting(300, {"data": "[]"}), "postroom:token": "7"},
         claim(),
         Then(
-            [8, "a", None, "[]", *[None] * 8],
+            ["8", "a", None, "[]", *[None] * 9],
             taking(
                 "a",
                 **{
@@ -231,7 +241,7 @@ ROWS = (
                 },
             ),
         ),
-        again=Then(["8", "a", "started", "[]", *[None] * 8]),
+        again=Then(["8", "a", "started", "[]", *[None] * 9]),
     ),
     Row(
         "ours, saved by RQ: its expiry is taken away",
@@ -242,7 +252,7 @@ ROWS = (
         },
         claim(),
         Then(
-            [8, *ours("a", callback="")],
+            ["8", *ours("a", callback="")],
             taking("a", **{"rq:job:a": taken(success_callback_name="")}),
         ),
         again=Then(["8", *ours("a", "started", callback="")]),
@@ -251,18 +261,27 @@ ROWS = (
         "ours: nobody has given it an expiry, and nobody looks",
         {"rq:queue:q": ["a"], "rq:job:a": lasting(300, job("queued")), "postroom:token": "7"},
         claim(),
-        Then([8, *ours("a")], taking("a", **{"rq:job:a": lasting(300, taken())})),
+        Then(["8", *ours("a")], taking("a", **{"rq:job:a": lasting(300, taken())})),
         again=Then(["8", *ours("a", "started")]),
     ),
     Row(
-        "queued, with p:reason (RQ requeued a dead letter of ours): attempts begin at 1 again, and go on from there",
+        "queued, with p:reason (RQ requeued a dead letter of ours): attempts begin at 1 again, deaths at 0, and go on",
         {
             "rq:queue:q": ["a"],
-            "rq:job:a": job("queued", p_reason="R", p_attempt=5, p_first="900.5", exc_info="T", p_redelivered=1),
+            "rq:job:a": job(
+                "queued",
+                p_reason="R",
+                p_attempt=5,
+                p_first="900.5",
+                p_deaths=3,
+                p_death="D",
+                exc_info="T",
+                p_redelivered=1,
+            ),
             "postroom:token": "7",
         },
         claim(),
-        Then([8, *ours("a")], taking("a", **{"rq:job:a": taken(exc_info="T", p_redelivered=1)})),
+        Then(["8", *ours("a")], taking("a", **{"rq:job:a": taken(exc_info="T", p_redelivered=1)})),
         again=Then(["8", *ours("a", "started")]),
     ),
     Row(
@@ -270,7 +289,7 @@ ROWS = (
         {"rq:queue:q": ["a"], "rq:job:a": ["o", "ops"], "postroom:token": "7"},
         claim(),
         Then(
-            [8, "a", "queued", None, "foreign", *[None] * 7],
+            ["8", "a", "queued", None, "foreign", *[None] * 8],
             taking(
                 "a",
                 **{
@@ -279,7 +298,7 @@ ROWS = (
                 },
             ),
         ),
-        again=Then(["8", "a", "started", *[None] * 9]),
+        again=Then(["8", "a", "started", *[None] * 10]),
     ),
     Row(
         "no id of a job at all: moved aside, in its order; what is no such id is never a key",
@@ -292,7 +311,7 @@ ROWS = (
         },
         claim(),
         Then(
-            [8, *ours("a")],
+            ["8", *ours("a")],
             taking(
                 "a",
                 **{
@@ -308,7 +327,7 @@ ROWS = (
         "no status and no hash (deleted, expired): dropped",
         {"rq:queue:q": ["a"], "postroom:gone:a": lasting(60, " "), "postroom:token": "7"},
         claim(),
-        Then([8], {"postroom:gone:a": lasting(60, " "), "postroom:token": "8"}),
+        Then(["8"], {"postroom:gone:a": lasting(60, " "), "postroom:token": "8"}),
         again=Then([]),
     ),
     *(
@@ -316,7 +335,7 @@ ROWS = (
             f"{status}: dropped",
             {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "7"},
             claim(),
-            Then([8], {"rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "8"}),
+            Then(["8"], {"rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "8"}),
             again=Then([]),
         )
         for status in (

@@ -13,13 +13,13 @@ INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
 
 
-def recover(now: Any = 1000) -> Call:
-    """One call, for process w1."""
-    return Call("recover", {"now": now})
+def recover(*charged: str, now: Any = 1000) -> Call:
+    """One call, for process w1; `charged` are members, `<id>:<token>`, and what they did is "D"."""
+    return Call("recover", {"now": now, "death": "D"}, charged)
 
 
 def entry_only(why: str, **standing: Any) -> Row:
-    """An entry of w1 whose job a it no longer holds: the entry goes, the job stays what it is."""
+    """An entry of w1 whose job a it no longer holds: the entry goes, the job stays what it is, also where charged."""
     return Row(
         f"{why}: only its entries go",
         {
@@ -28,7 +28,7 @@ def entry_only(why: str, **standing: Any) -> Row:
             "postroom:held:w1": {"@q": "1 7", "a:7": "q"},
             "postroom:leases": ZSet(w1=900, w2=900),
         },
-        recover(),
+        recover("a:7"),
         Then([], {**standing, "rq:wip:q": ZSet({"a:8": INF}), "postroom:leases": ZSet(w2=900)}),
         again=Then([]),
     )
@@ -90,6 +90,44 @@ ROWS = (
         again=Then([]),
     ),
     Row(
+        "what is charged counts a death and keeps how; the rest of what it held goes back free",
+        {
+            "rq:job:a": job("started", **CLAIM, p_deaths=1, p_death="C", p_redelivered=1),
+            "rq:job:b": job("started", **CLAIM, p_deaths=1, p_death="C"),
+            "rq:job:c": job("started", worker_name="w1", p_token=8),
+            "rq:job:d": job("started", worker_name="w1", p_token=8, origin="r"),
+            "rq:job:e": job("finished", **CLAIM),
+            "rq:job:f": job("started", worker_name="w2", p_token=9),
+            "rq:wip:q": ZSet({"a:7": INF, "b:7": INF, "c:8": INF, "f:9": INF}),
+            "rq:wip:r": ZSet({"d:8": INF}),
+            "postroom:held:w1": {"@q": "2 8", "@r": "1 8", "a:7": "q", "b:7": "q", "c:8": "q", "d:8": "r", "e:7": "q"},
+            "postroom:held:w2": {"@q": "1 9", "f:9": "q"},
+            "postroom:leases": ZSet(w1=900, w2=1005),
+        },
+        # Of c an earlier claim is charged, e has ended, f is another's, and g is nobody's.
+        recover("a:7", "d:8", "c:7", "e:7", "f:9", "g:7"),
+        Then(
+            ["d", "c", "b", "a"],
+            {
+                "rq:queue:q": ["a", "b", "c"],
+                "rq:queue:r": ["d"],
+                "rq:job:a": job("queued", worker_name="w1", p_deaths=2, p_death="D", p_redelivered=2, enqueued_at=AT),
+                "rq:job:b": job("queued", worker_name="w1", p_deaths=1, p_death="C", p_redelivered=1, enqueued_at=AT),
+                "rq:job:c": job("queued", worker_name="w1", p_redelivered=1, enqueued_at=AT),
+                "rq:job:d": job(
+                    "queued", worker_name="w1", p_deaths=1, p_death="D", p_redelivered=1, enqueued_at=AT, origin="r"
+                ),
+                "rq:job:e": job("finished", **CLAIM),
+                "rq:job:f": job("started", worker_name="w2", p_token=9),
+                "rq:wip:q": ZSet({"f:9": INF}),
+                "postroom:held:w2": {"@q": "1 9", "f:9": "q"},
+                "postroom:leases": ZSet(w2=1005),
+            },
+            [event("recovered", "c", "b", "a"), event("recovered", "d", queue="r")],
+        ),
+        again=Then([]),
+    ),
+    Row(
         "its lease runs: nothing",
         {
             "rq:job:a": job("started", **CLAIM),
@@ -97,7 +135,7 @@ ROWS = (
             "postroom:held:w1": {"@q": "1 7", "a:7": "q"},
             "postroom:leases": ZSet(w1=1000.5),
         },
-        recover(),
+        recover("a:7"),
         Then([]),
         again=Then([]),
     ),

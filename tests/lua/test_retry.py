@@ -107,6 +107,20 @@ ROWS = (
         ),
         again=Then(["ALREADY", "STALE", "ALREADY"]),
     ),
+    Row(
+        "its isolated process died: a death more, and how; no attempt",
+        {"rq:job:a": job("started", **CLAIM, p_attempt=1, p_deaths=1, p_death="C")},
+        retry(["a", 7, 0, "back", 4, "p:deaths", 2, "p:death", "D"]),
+        Then(
+            ["OK"],
+            {
+                "rq:queue:q": ["a"],
+                "rq:job:a": job("queued", **CLAIM, p_attempt=1, p_deaths=2, p_death="D", enqueued_at=AT),
+            },
+            [event("retried", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
     *(
         Row(
             f"a foreign key in the place of the {key}: refused, and the job is still held",

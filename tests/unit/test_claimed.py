@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from postroom.workers.claimed import Claimed, read_claim
 
-FIELDS = ("status", "data", "p:type", "p:attempt", "p:first", "timeout", "result_ttl", "created_at", "rq", "p:reason")
+FIELDS = (
+    *("status", "data", "p:type", "p:attempt", "p:first", "timeout", "result_ttl", "created_at", "rq"),
+    *("p:reason", "p:deaths"),
+)
 
 
 def claimed(**fields: bytes) -> Claimed:

@@ -15,10 +15,13 @@ from tenacity import stop_after_attempt, wait_fixed
 
 from postroom import EncodeError, Postroom, Retry, current_job
 from postroom.jobs.codecs import encode_call
+from postroom.workers.board import Board
+from postroom.workers.calling import Calling
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome
+from postroom.workers.rq_runner import RqRunner
 from postroom.workers.runner import Runner
-from postroom.workers.timeouts import Slot
+from postroom.workers.slots import Slot
 
 Run = Callable[..., Outcome]
 
@@ -31,7 +34,7 @@ def app(app_without_server: Callable[[], Postroom]) -> Postroom:
 @pytest.fixture
 def run(app: Postroom) -> Iterator[Run]:
     """Run a function as a task, in this thread, with an alarm beside it."""
-    slot, stop = Slot(), threading.Event()
+    slot, stop = Slot(Board(1), 0, 5.0), threading.Event()
 
     def ring() -> None:
         while not stop.wait(0.005):
@@ -44,7 +47,9 @@ def run(app: Postroom) -> Iterator[Run]:
         app.tasks.clear()
         app.task(name="t", **declared)(function)
         fields = {"data": encode_call("t", args, {}), "content_type": "json", **(stored or {})}
-        return Runner(app, "host-1").run(claimed(**fields), slot)
+        runner = Runner(app)
+        ready = runner.read(claimed(**fields))
+        return ready if isinstance(ready, Outcome) else Calling(runner, RqRunner(app, "host-1", runner))(ready, slot)
 
     yield run_one
     stop.set()
@@ -52,7 +57,7 @@ def run(app: Postroom) -> Iterator[Run]:
 
 
 def claimed(**fields: Any) -> Claimed:
-    plain: dict[str, Any] = {"attempts_made": 0, "first_started": None, "saved_by_rq": False}
+    plain: dict[str, Any] = {"attempts_made": 0, "first_started": None, "saved_by_rq": False, "deaths": 0}
     empty = dict.fromkeys(("data", "content_type", "timeout", "result_ttl", "created_at"))
     return Claimed(id="job-1", queue="mail", token=7, at=0.0, **{**empty, **plain, **fields})
 

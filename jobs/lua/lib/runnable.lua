@@ -1,7 +1,7 @@
 -- runnable: which ids on a queue's list are jobs to run, and what running them needs to know.
 local FIELDS = {'status', 'data', 'p:type', 'p:attempt', 'p:first', 'timeout', 'result_ttl', 'created_at',
-  'success_callback_name', 'p:reason'}
-local STATUS, DATA, TYPE, ATTEMPT, FIRST, SAVED_BY_RQ, REASON = 1, 2, 3, 4, 5, 9, 10
+  'success_callback_name', 'p:reason', 'p:deaths'}
+local STATUS, DATA, TYPE, ATTEMPT, FIRST, SAVED_BY_RQ, REASON, DEATHS = 1, 2, 3, 4, 5, 9, 10, 11
 
 local function values_of(id)
   local values = redis.pcall('HMGET', rq .. 'job:' .. id, unpack(FIELDS))
@@ -23,8 +23,8 @@ end
 -- A dead letter that RQ's requeue brought back begins anew. Its reason must go: it would make the next attempt a first
 -- one, too, and so every one after.
 local function begin_anew(id, values)
-  redis.call('HDEL', rq .. 'job:' .. id, 'p:reason', 'p:attempt', 'p:first')
-  values[REASON], values[ATTEMPT], values[FIRST] = false, false, false
+  redis.call('HDEL', rq .. 'job:' .. id, 'p:reason', 'p:attempt', 'p:first', 'p:deaths', 'p:death')
+  values[REASON], values[ATTEMPT], values[FIRST], values[DEATHS] = false, false, false, false
 end
 
 -- RQ's rule for ids (rq.job.JOB_ID_PATTERN). One that breaks it cannot be a job; it is kept for whoever put it there.

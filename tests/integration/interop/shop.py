@@ -52,6 +52,7 @@ def seam(name: str) -> None:
         Path(f"die-in-{name}").unlink()
     except FileNotFoundError:
         return
+    os.kill(os.getppid(), signal.SIGKILL)  # its pool, too, as when a host is lost: the pool would recover at once
     os.kill(os.getpid(), signal.SIGKILL)
 
 

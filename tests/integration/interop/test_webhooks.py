@@ -1,7 +1,9 @@
 """RQ's webhooks are sent when our worker runs the job, where they were addressed and nowhere else."""
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,14 @@ import pytest
 from tests.integration.interop import rq_side
 from tests.integration.interop.conftest import LEASE, RqProcess, Shop, last_words
 from tests.integration.interop.http_ear import Ear
+
+
+def kill_all(pid: int) -> None:
+    """Kill a pool and its worker, as when a host is lost."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for one in (pid, *map(int, children)):
+        os.kill(one, signal.SIGKILL)
+
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -60,7 +70,7 @@ def test_a_worker_killed_while_it_sends_sends_again(shop: Shop, rq: RqProcess, e
     webhook = {"url": f"{ear.url}/good", "job_status": "finished"}
     job_id = rq(rq_side.enqueue, "shop.add", 2, 3, webhooks=[webhook])
     with shop.worker(lease=LEASE) as dying:
-        ear.before_answering = dying.kill
+        ear.before_answering = lambda: kill_all(dying.pid)
         log = last_words(dying)
     assert dying.returncode == -signal.SIGKILL, log
     ear.before_answering = lambda: None

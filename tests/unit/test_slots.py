@@ -7,7 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from postroom.jobs.errors import JobTimeout
-from postroom.workers.timeouts import Slot
+from postroom.workers.board import Board
+from postroom.workers.slots import Slot
+
+
+def new_slot() -> Slot:
+    """A slot on a board of its own."""
+    return Slot(Board(1), 0, 5.0)
 
 
 def in_thread(run: Callable[[], None]) -> None:
@@ -47,11 +53,11 @@ def spin(seconds: float) -> None:
 
 
 def test_it_rings_once_when_the_time_is_over_and_not_before() -> None:
-    slot = Slot()
+    slot = new_slot()
     assert not slot.ring(), "nothing runs"
 
     def run() -> None:
-        slot.arm(0.05)
+        slot.enter("job", 1, time.time(), 0.05)
         assert not slot.ring()
         spin(0.06)
         with pytest.raises(JobTimeout):  # noqa: PT012 - it comes at any bytecode after the ring
@@ -65,19 +71,19 @@ def test_it_rings_once_when_the_time_is_over_and_not_before() -> None:
 
 @pytest.mark.parametrize("timeout", [-1, 0])
 def test_a_job_may_run_for_ever(timeout: float) -> None:
-    slot = Slot()
-    slot.arm(timeout)
+    slot = new_slot()
+    slot.enter("job", 1, time.time(), timeout)
     assert not slot.ring()
     slot.disarm()
 
 
 def test_what_was_rung_but_did_not_arrive_is_taken_back() -> None:
-    slot = Slot()
+    slot = new_slot()
     rung = threading.Event()
 
     def run() -> None:
         try:
-            slot.arm(0.001)
+            slot.enter("job", 1, time.time(), 0.001)
             rung.wait(5)
         except JobTimeout:
             pass
@@ -92,12 +98,12 @@ def test_what_was_rung_but_did_not_arrive_is_taken_back() -> None:
         pass
     rung.set()
     thread.join(10)
-    assert slot.ends == 0
+    assert slot.job_id == ""
 
 
 def test_jobs_that_end_just_then_are_hit_inside_or_not_at_all() -> None:
     """The next job, and the thread between two jobs, never are."""
-    slot, stop = Slot(), threading.Event()
+    slot, stop = new_slot(), threading.Event()
     alarm = ringing(slot, stop)
     inside = outside = 0
 
@@ -105,7 +111,7 @@ def test_jobs_that_end_just_then_are_hit_inside_or_not_at_all() -> None:
         nonlocal inside, outside
         for number in range(3000):
             try:
-                slot.arm(0.0002)
+                slot.enter("job", 1, time.time(), 0.0002)
                 try:
                     spin(0.0001 + 0.0002 * (number % 7) / 7)
                 finally:

@@ -1,0 +1,43 @@
+"""What a thread does with a job. Whatever the handler does, an Outcome comes back."""
+
+import logging
+import time
+import traceback
+
+from postroom.workers.handler import call
+from postroom.workers.outcome import Outcome
+from postroom.workers.ready import Ready
+from postroom.workers.rq_runner import RqRunner
+from postroom.workers.runner import Runner, one_line
+from postroom.workers.slots import Slot
+
+log = logging.getLogger("postroom.worker")
+
+
+class Calling:
+    """Runs jobs in threads: ours by the runner's rules, RQ's by RQ's."""
+
+    def __init__(self, runner: Runner, theirs: RqRunner) -> None:
+        self._runner, self._theirs = runner, theirs
+
+    def __call__(self, ready: Ready, slot: Slot) -> Outcome:
+        """Run `ready` in the calling thread, whose place is `slot`."""
+        started = time.time()
+        try:
+            if ready.function is None:
+                return self._theirs.run(ready, slot, started)
+            return self._call(ready, slot, started)
+        except BaseException as error:
+            # Nothing may end the thread with the job in its hands: neither a mistake of ours nor an alarm of RQ's
+            # callbacks that arrives late.
+            log.exception("job %s could not be run", ready.job.id)
+            return self._runner.bury(ready.job, one_line(error), traceback.format_exc(), started)
+        finally:
+            slot.leave()
+
+    def _call(self, ready: Ready, slot: Slot, started: float) -> Outcome:
+        try:
+            value = call(self._runner, ready, slot, started)
+        except BaseException as error:  # the handler's; SystemExit must not end the thread
+            return self._runner.raised(ready, error, started)
+        return self._runner.returned(ready, value, started)

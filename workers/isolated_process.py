@@ -1,0 +1,55 @@
+"""The far side of the isolated executor: `python -m postroom.workers.isolated_process MODULE:app LIFELINE`.
+
+Reads jobs from standard input and writes outcomes to what was standard output; what a handler prints goes to stderr.
+"""
+
+import os
+import sys
+import threading
+import time
+
+import msgspec
+
+from postroom.jobs.naming import import_target
+from postroom.workers.board import Board
+from postroom.workers.calling import Calling
+from postroom.workers.claimed import Claimed
+from postroom.workers.isolated import read_message, write_message
+from postroom.workers.lifeline import hold
+from postroom.workers.outcome import Outcome
+from postroom.workers.rq_runner import RqRunner
+from postroom.workers.runner import Runner
+from postroom.workers.slots import Slot
+from postroom.workers.threads import ALARM
+
+
+def main(target: str, lifeline: int) -> None:
+    """Run jobs until the pipe closes."""
+    hold(lifeline)
+    jobs, outcomes = os.dup(0), os.dup(1)
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    app = import_target(target)
+    app.load()
+    runner = Runner(app)
+    calling = Calling(runner, RqRunner(app, "", runner))
+    slot = Slot(Board(1), 0, 0.0)
+    threading.Thread(target=_watch, args=(slot,), daemon=True).start()
+    while True:
+        try:
+            job = msgspec.msgpack.decode(read_message(jobs), type=Claimed)
+        except EOFError:
+            return
+        read = runner.read(job)
+        outcome = read if isinstance(read, Outcome) else calling(read, slot)
+        write_message(outcomes, msgspec.msgpack.encode((outcome.verb, outcome.args)))
+
+
+def _watch(slot: Slot) -> None:
+    while True:
+        slot.ring()
+        time.sleep(ALARM)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,132 @@
+"""The pool: starts worker processes, keeps their leases, sees their deaths, and starts others in their place."""
+
+import logging
+import selectors
+import signal
+import time
+from collections.abc import Sequence
+
+from postroom.jobs.app import Postroom
+from postroom.jobs.errors import BrokerError
+from postroom.workers import autopsy
+from postroom.workers.keeper import Keeper
+from postroom.workers.process import Death, WorkerProcess
+from postroom.workers.runner import Runner
+from postroom.workers.worker import GRACE, RECYCLED, Orders
+
+log = logging.getLogger("postroom.pool")
+
+LOOK = 0.1
+"""Seconds between two looks at hard deadlines."""
+LATE = 5.0
+"""Seconds after the grace when a process that has not ended is killed."""
+FIRST_PAUSE, LAST_PAUSE = 0.5, 30.0
+"""Seconds before a process is started again that died before its first claim, and the most that this grows to."""
+
+
+class Pool:
+    """Runs `count` worker processes until it is told to stop.
+
+    Args:
+        command: what starts a worker process (process.py).
+    """
+
+    def __init__(self, app: Postroom, command: Sequence[str], orders: Orders, count: int) -> None:
+        self._app, self._command, self._orders, self._count = app, command, orders, count
+        self._runner = Runner(app, can_isolate=bool(orders.target))
+        self._processes: list[WorkerProcess] = []
+        self._due: list[float] = []
+        self._pause = FIRST_PAUSE
+        self._stops = 0
+        self._stopped_at = 0.0
+        self._failed = 0
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Work until stopped, or, in a burst, until all processes are through. The exit code."""
+        keeper = Keeper(self._app)
+        self._due = [0.0] * self._count
+        try:
+            while self._processes or self._due:
+                self._start_due(keeper)
+                self._wait()
+                for process in list(self._processes):
+                    process.kill_if_overdue()
+                    death = process.reap()
+                    if death is not None:
+                        self._bury(process, death, keeper)
+                self._kill_late()
+        finally:
+            for process in self._processes:
+                process.close()
+            keeper.stop()
+        return self._failed
+
+    def install_signals(self) -> None:
+        """INT and TERM stop the pool, a second one gives running jobs back; TSTP: claim no more; TTIN: show stacks."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self.stop())
+        for number in (signal.SIGTSTP, signal.SIGTTIN):
+            signal.signal(number, lambda number, _: self._tell(number))
+
+    def stop(self) -> None:
+        """Let running jobs end; a second call gives them back."""
+        self._stops += 1
+        self._stopped_at = self._stopped_at or time.monotonic()
+        self._due.clear()
+        self._tell(signal.SIGTERM)
+
+    def _tell(self, number: int) -> None:
+        for process in self._processes:
+            process.send(number)
+
+    def _start_due(self, keeper: Keeper) -> None:
+        now = time.monotonic()
+        due = [at for at in self._due if at <= now]
+        self._due = [at for at in self._due if at > now]
+        for _ in due:
+            process = WorkerProcess(self._command, self._orders)
+            self._processes.append(process)
+            keeper.add(process.name, process.board)
+            if process.pidfd >= 0:
+                self._selector.register(process.pidfd, selectors.EVENT_READ)
+
+    def _wait(self) -> None:
+        if self._selector.get_map():
+            self._selector.select(LOOK)
+        else:
+            time.sleep(LOOK)
+
+    def _bury(self, process: WorkerProcess, death: Death, keeper: Keeper) -> None:
+        """A process has died: see to its jobs, then to its place."""
+        self._processes.remove(process)
+        keeper.remove(process.name)
+        if process.pidfd >= 0:
+            self._selector.unregister(process.pidfd)
+        try:
+            autopsy.settle(self._app, self._runner, process, death)
+        except BrokerError as error:
+            log.warning("the jobs of %s wait until its lease has ended: %s", process.name, error)
+        self._replace(process, death)
+        process.close()
+
+    def _replace(self, process: WorkerProcess, death: Death) -> None:
+        if self._stops:
+            return
+        if death.exit_code == 0:
+            if not self._orders.burst:
+                log.info("worker %s has ended; another takes its place", process.name)
+                self._due.append(0.0)
+            return
+        if death.exit_code == RECYCLED or process.has_worked:
+            self._pause = FIRST_PAUSE
+            self._due.append(0.0)
+            return
+        log.error("worker %s died by %s before its first claim; again in %.1f s", process.name, death.how, self._pause)
+        self._due.append(time.monotonic() + self._pause)
+        self._pause = min(2 * self._pause, LAST_PAUSE)
+
+    def _kill_late(self) -> None:
+        if self._stopped_at and time.monotonic() > self._stopped_at + GRACE + LATE:
+            for process in self._processes:
+                process.kill()

@@ -1,0 +1,119 @@
+"""One worker process, as its pool sees it: how it is started, how it is doing, what it died of."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from postroom.workers.board import Board, Running
+from postroom.workers.lifeline import spawn
+from postroom.workers.worker import Orders, new_process_name
+
+log = logging.getLogger("postroom.pool")
+
+HUNG = 30.0
+"""Seconds for which a main loop may stand still with no job running, before the process is killed."""
+_STACK_BYTES = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a process died."""
+
+    exit_code: int
+    """Negative: the signal that killed it."""
+    peak_bytes: int
+    stack: str
+    """The last Python stack that it could still write; '' where it could not."""
+
+    @property
+    def how(self) -> str:
+        """In words."""
+        if self.exit_code >= 0:
+            return f"exit code {self.exit_code}"
+        try:
+            return f"signal {-self.exit_code} ({signal.Signals(-self.exit_code).name})"
+        except ValueError:
+            return f"signal {-self.exit_code}"
+
+
+class WorkerProcess:
+    """A started worker process.
+
+    Args:
+        command: what starts it; gets the orders, its name, and three descriptors as JSON, then its lifeline.
+    """
+
+    def __init__(self, command: Sequence[str], orders: Orders) -> None:
+        self.orders = orders
+        self.name = new_process_name()
+        self.board = Board(orders.slots)
+        self.board.tick()
+        self._stack = os.memfd_create("postroom-stack")
+        fds = {"board": self.board.fd, "stack": self._stack}
+        said = json.dumps({"orders": asdict(orders), "process": self.name, **fds})
+        self._process, self._lifeline = spawn([*command, said], fds=tuple(fds.values()))
+        self.pid = self._process.pid
+        self.started = time.monotonic()
+        self.killed_for: list[Running] = []
+        """The jobs whose hard deadline made us kill it."""
+        self.pidfd = _open_pid(self.pid)
+
+    @property
+    def has_worked(self) -> bool:
+        """Did it ever claim a job?"""
+        return self.board.claims > 0
+
+    def send(self, number: int) -> None:
+        """Signal it, if it lives."""
+        if self._process.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill_if_overdue(self) -> None:
+        """Kill it where a job of it is past its hard deadline, or where it stands still with nothing to do."""
+        now = time.monotonic()
+        running = list(self.board.running())
+        overdue = [job for job in running if job.hard_deadline and job.hard_deadline <= now]
+        if overdue and not self.killed_for:
+            self.killed_for = overdue
+            log.warning("killing %s: past its hard deadline: %s", self.name, ", ".join(job.id for job in overdue))
+            self.kill()
+        elif not running and now - self.board.ticked > HUNG:
+            log.warning("killing %s: its main loop has stood still for %.0f s", self.name, now - self.board.ticked)
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL it, and what it started."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            log.debug("process %d was gone already", self.pid)
+
+    def reap(self) -> Death | None:
+        """Its death, once; None while it lives."""
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        if pid == 0:
+            return None
+        code = self._process.returncode = os.waitstatus_to_exitcode(status)
+        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        stack = os.pread(self._stack, _STACK_BYTES, 0).decode(errors="replace")
+        return Death(code, peak, stack)
+
+    def close(self) -> None:
+        """Let go of what belongs to it. Its handlers' own children do not outlive it."""
+        self.kill()
+        for fd in (self._lifeline, self._stack, *((self.pidfd,) if self.pidfd >= 0 else ())):
+            os.close(fd)
+        self.board.close()
+
+
+def _open_pid(pid: int) -> int:
+    """A descriptor that becomes readable when the process dies; -1 where the system has none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1

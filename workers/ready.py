@@ -1,0 +1,26 @@
+"""A claimed job that has been read: what will be called, with what, by which executor."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from postroom.workers.claimed import Claimed
+
+THREAD, COROUTINE, ISOLATED = "thread", "coroutine", "isolated"
+
+
+@dataclass(slots=True)
+class Ready:
+    """One job, ready to run."""
+
+    job: Claimed
+    name: str
+    executor: str
+    timeout: float
+    """Seconds; 0 or less: for ever."""
+    result_ttl: int
+    """Seconds; 0: keep nothing, -1: for ever."""
+    function: Callable[..., Any] | None = None
+    """None for a job of RQ's, which is read where it runs."""
+    args: Any = ()
+    kwargs: Any = None
