@@ -42,8 +42,7 @@ class Board:
         self._memory = mmap.mmap(self.fd, size)
 
     def close(self) -> None:
-        """Unmap it."""
-        self._memory.close()
+        """Close the descriptor. The memory stays mapped while somebody holds the board: a late thread may still write."""
         os.close(self.fd)
 
     # The worker process writes -------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ class Isolated:
         """Let the processes have these, in order."""
         with self._work:
             self._ready.extend(jobs)
-            while len(self._leads) < self._count and len(self._leads) - self._idle < len(self._ready) + self.busy:
+            for _ in range(min(len(self._ready) - self._idle, self._count - len(self._leads))):
                 lead = _Lead(self, self._first + len(self._leads))
                 self._leads.append(lead)
                 lead.start()

@@ -45,6 +45,7 @@ class LocalWorker:
             self._worker.run()
         finally:
             keeper.stop()
+            self._board.close()
 
     def stop(self) -> None:
         """Let running jobs end, then return from `run`. A second call gives the running jobs back."""

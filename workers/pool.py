@@ -39,11 +39,10 @@ class Pool:
         self._pause = FIRST_PAUSE
         self._stops = 0
         self._stopped_at = 0.0
-        self._failed = 0
         self._selector = selectors.DefaultSelector()
 
-    def run(self) -> int:
-        """Work until stopped, or, in a burst, until all processes are through. The exit code."""
+    def run(self) -> None:
+        """Work until stopped, or, in a burst, until all processes are through."""
         keeper = Keeper(self._app)
         self._due = [0.0] * self._count
         try:
@@ -60,7 +59,6 @@ class Pool:
             for process in self._processes:
                 process.close()
             keeper.stop()
-        return self._failed
 
     def install_signals(self) -> None:
         """INT and TERM stop the pool, a second one gives running jobs back; TSTP: claim no more; TTIN: show stacks."""

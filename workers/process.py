@@ -70,8 +70,11 @@ class WorkerProcess:
 
     def send(self, number: int) -> None:
         """Signal it, if it lives."""
-        if self._process.poll() is None:
+        # Not Popen.poll(): that would reap it, and its death would be told to nobody.
+        try:
             os.kill(self.pid, number)
+        except ProcessLookupError:
+            log.debug("process %d was gone already", self.pid)
 
     def kill_if_overdue(self) -> None:
         """Kill it where a job of it is past its hard deadline, or where it stands still with nothing to do."""

@@ -69,7 +69,6 @@ def worker(
     pool.install_signals()
     rounds = Rounds(app, ALL)
     try:
-        code = pool.run()
+        pool.run()
     finally:
         rounds.stop()
-    sys.exit(code)
