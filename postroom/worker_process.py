@@ -27,11 +27,16 @@ def main(said: str, lifeline: int) -> int:
     log_plainly(orders.verbose)
     app: Postroom = import_target(orders.target)
     app.load()
-    worker = Worker(app, orders, told["process"], Board(orders.slots, told["board"]))
-    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the pool's to hear
+    board = Board(orders.slots, told["board"])
+    worker = Worker(app, orders, told["process"], board)
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop(1))
+    # INT is only ever the pool's, for its second: a terminal's does not reach this process group. TERM may come both
+    # from the pool and from whoever stops all processes at once: it counts once.
+    signal.signal(signal.SIGINT, lambda *_: worker.stop(2))
     signal.signal(signal.SIGTSTP, lambda *_: worker.quiet())
-    return worker.run()
+    code = worker.run()
+    board.end()
+    return code
 
 
 def log_plainly(verbose: bool) -> None:

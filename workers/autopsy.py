@@ -34,14 +34,14 @@ def settle(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -> 
         if (job.id, job.token) in overdue and (outcome := _overran(app, runner, job)) is not None
     ]
     asked = [call for call, _ in settle_calls(outcomes, app.keys, dead.name, app.settings)]
-    charged = [] if dead.killed_for or death.exit_code == 0 else _suspects(dead)
+    charged = [] if dead.killed or dead.board.ended else _suspects(dead)
     recover = calls.recover(app.keys, dead.name, resigned=True, charged=charged, death=_evidence(death))
     some = app.broker.run_many([*asked, recover])[-1]
     back = len(some)
     while some:
         some = app.broker.run(recover)
         back += len(some)
-    if running or back:
+    if back or not dead.board.ended:
         log.warning("worker %s died by %s; %d of its jobs are back on their queues", dead.name, death.how, back)
 
 

@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_HEAD = struct.Struct("<dQQ")  # tick (time.monotonic), claims made, leases lost
+_HEAD = struct.Struct("<dQQQ")  # tick (time.monotonic), claims made, leases lost, ended by itself
 _SLOT = struct.Struct("<dQd128s")  # started (epoch; 0: ended), token, hard deadline (time.monotonic; 0: none), job id
-_CLAIMS, _LOST = struct.Struct("<Q"), struct.Struct("<Q")
+_COUNT = struct.Struct("<Q")
 _TICK, _STARTED = struct.Struct("<d"), struct.Struct("<d")
 
 
@@ -42,7 +42,7 @@ class Board:
         self._memory = mmap.mmap(self.fd, size)
 
     def close(self) -> None:
-        """Close the descriptor. The memory stays mapped while somebody holds the board: a late thread may still write."""
+        """Close the descriptor. The memory stays mapped while anybody holds the board: a late thread may write."""
         os.close(self.fd)
 
     # The worker process writes -------------------------------------------------------------------------------------
@@ -53,7 +53,11 @@ class Board:
 
     def count_claim(self) -> None:
         """A claim was made: the process works."""
-        _CLAIMS.pack_into(self._memory, 8, self.claims + 1)
+        _COUNT.pack_into(self._memory, 8, self.claims + 1)
+
+    def end(self) -> None:
+        """The process has said its last word: whatever follows is no death."""
+        _COUNT.pack_into(self._memory, 24, 1)
 
     def enter(self, slot: int, job_id: str, token: int, started: float, hard_deadline: float) -> None:
         """A job begins in `slot`."""
@@ -73,16 +77,21 @@ class Board:
     @property
     def claims(self) -> int:
         """How many claims were made."""
-        return int(_CLAIMS.unpack_from(self._memory, 8)[0])
+        return int(_COUNT.unpack_from(self._memory, 8)[0])
 
     @property
     def leases_lost(self) -> int:
         """How often the process's lease had ended when it was renewed."""
-        return int(_LOST.unpack_from(self._memory, 16)[0])
+        return int(_COUNT.unpack_from(self._memory, 16)[0])
+
+    @property
+    def ended(self) -> bool:
+        """Did the process come to its own end?"""
+        return bool(_COUNT.unpack_from(self._memory, 24)[0])
 
     def lose_lease(self) -> None:
         """What the process has not begun is others' now."""
-        _LOST.pack_into(self._memory, 16, self.leases_lost + 1)
+        _COUNT.pack_into(self._memory, 16, self.leases_lost + 1)
 
     def running(self) -> Iterator[Running]:
         """The jobs that run now, or ran when the process died."""

@@ -25,6 +25,8 @@ log = logging.getLogger("postroom.worker")
 
 STUCK = 0.25
 """Seconds that a claimed job may wait for a busy executor before it is given back."""
+REFUSED = 1.0
+"""Seconds until a queue that the server refuses is asked again."""
 BUSY = 2000
 """Jobs a second from which on claimed jobs wait for the next call to be on its way."""
 PAUSED = 0.25
@@ -156,7 +158,7 @@ class Consumer:
         now = time.monotonic()
         wants = {
             queue: want
-            for queue, since in self._awake.items()
+            for queue, since in list(self._awake.items())  # waiters add to it
             if since <= now and (want := self._appetites[queue].jobs(self.executors, len(self._fresh))) > 0
         }
         queue = self._choice.next(wants)
@@ -170,13 +172,19 @@ class Consumer:
             if queue not in self._refused:
                 self._refused.add(queue)
                 log.error("queue %s cannot be claimed from: %s", queue, reply)
-            self._awake.pop(queue, None)
-            return [queue]
+            if self._thorough:
+                self._awake.pop(queue, None)
+            else:
+                self._awake[queue] = time.monotonic() + REFUSED
+            return []
         if queue in self._refused:
             self._refused.remove(queue)
             log.warning("queue %s can be claimed from again", queue)
         if reply == [calls.PAUSED]:
-            self._awake[queue] = time.monotonic() + PAUSED
+            if self._thorough:
+                self._awake.pop(queue, None)
+            else:
+                self._awake[queue] = time.monotonic() + PAUSED
             return []
         self._requests[queue] += 1
         jobs = read_claim(reply, queue, time.monotonic())

@@ -1,8 +1,10 @@
 """The coroutine executor: one event loop in a thread of its own, apart from claiming and from the lease."""
 
 import asyncio
+import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +14,8 @@ from postroom.workers.handler import within
 from postroom.workers.outcome import Outcome
 from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
+
+log = logging.getLogger("postroom.worker")
 
 
 class Coroutines:
@@ -28,44 +32,53 @@ class Coroutines:
         self._runner, self._board, self._grace, self._done = runner, board, grace, done
         self._count = count
         self._slots = list(range(first, first + count))
+        self._ready: deque[Ready] = deque()
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._canceled: set[str] = set()
-        self._given = 0
-        self._ended = 0
+        self._stopping = False
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._go_round, name="postroom-coroutines", daemon=True).start()
 
     @property
     def free(self) -> int:
         """How many more jobs can begin."""
-        return self._count - self.busy
+        return self._count - len(self._running) - len(self._ready)
 
     @property
     def busy(self) -> int:
-        """How many jobs run, or are about to."""
-        return self._given - self._ended
+        """How many jobs run."""
+        return len(self._running)
 
     @property
     def waiting(self) -> int:
-        """Given jobs begin at once."""
-        return 0
+        """How many jobs wait for a slot."""
+        return len(self._ready)
 
     @property
     def oldest(self) -> float:
-        """No job waits."""
-        return 0.0
+        """When the first of those was claimed, by time.monotonic(); 0 where none waits."""
+        try:
+            return self._ready[0].job.at
+        except IndexError:
+            return 0.0
 
     def give(self, jobs: Sequence[Ready]) -> None:
-        """Begin these. More than are free begin as well: they were claimed, and a coroutine that waits costs little."""
-        self._given += len(jobs)
-        self._loop.call_soon_threadsafe(self._begin, jobs)
+        """Let the loop have these, in order."""
+        self._ready.extend(jobs)
+        self.nudge()
 
     def nudge(self) -> None:
-        """Given jobs begin at once."""
+        """Begin what can begin."""
+        self._loop.call_soon_threadsafe(self._begin)
 
     def take_back(self) -> list[Ready]:
-        """Given jobs begin at once."""
-        return []
+        """What has not begun."""
+        taken = []
+        while True:
+            try:
+                taken.append(self._ready.popleft())
+            except IndexError:
+                return taken
 
     def cancel(self, job_id: str) -> None:
         """Cancel this job's task, if it runs here."""
@@ -73,50 +86,60 @@ class Coroutines:
 
     def stop(self) -> None:
         """End the loop. What still runs there is canceled; it has been given back."""
+        self._stopping = True
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _go_round(self) -> None:
         try:
-            self._loop.run_forever()
+            while not self._stopping:
+                try:
+                    self._loop.run_forever()
+                except BaseException:  # a SystemExit in a task that a handler started
+                    log.exception("a handler ended the event loop; it goes on")
             self._loop.run_until_complete(_cancel_all())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
 
-    def _begin(self, jobs: Sequence[Ready]) -> None:
-        for ready in jobs:
-            task = self._loop.create_task(self._run(ready), context=self._runner.context(ready))
+    def _begin(self) -> None:
+        while self._slots:
+            try:
+                ready = self._ready.popleft()
+            except IndexError:
+                return
+            task = self._loop.create_task(self._run(ready, self._slots.pop()), context=self._runner.context(ready))
             self._running[ready.job.id] = task
 
     def _cancel(self, job_id: str) -> None:
         task = self._running.get(job_id)
         if task is not None:
             self._canceled.add(job_id)
-            task.cancel()
+            # One round later: a task that is canceled before its first step never takes it, and would settle nothing.
+            self._loop.call_soon(task.cancel)
 
-    async def _run(self, ready: Ready) -> None:
+    async def _run(self, ready: Ready, slot: int) -> None:
         started, job = time.time(), ready.job
-        slot = self._slots.pop() if self._slots else None
-        timeout = ready.timeout if ready.timeout > 0 else None
-        if slot is not None:
-            hard = time.monotonic() + timeout + self._grace if timeout else 0.0
-            self._board.enter(slot, job.id, job.token, started, hard)
+        hard = time.monotonic() + ready.timeout + self._grace if ready.timeout > 0 else 0.0
+        self._board.enter(slot, job.id, job.token, started, hard)
+        try:
+            outcome = await self._outcome(ready, started)
+        finally:
+            self._board.leave(slot)
+            self._slots.append(slot)
+            self._running.pop(job.id, None)
+            self._canceled.discard(job.id)
+            self._begin()
+        self._done(outcome)
+
+    async def _outcome(self, ready: Ready, started: float) -> Outcome:
         try:
             value = await within(ready.timeout, ready.function(*ready.args, **ready.kwargs))  # type: ignore[misc]
         except BaseException as error:  # the handler's; SystemExit must not end the loop
-            if job.id in self._canceled and isinstance(error, asyncio.CancelledError):
+            if ready.job.id in self._canceled and isinstance(error, asyncio.CancelledError):
                 error = JobInterrupted()
-            outcome = self._runner.raised(ready, error, started)
-        else:
-            outcome = self._runner.returned(ready, value, started)
-        if slot is not None:
-            self._board.leave(slot)
-            self._slots.append(slot)
-        self._running.pop(job.id, None)
-        self._canceled.discard(job.id)
-        self._ended += 1
-        self._done(outcome)
+            return self._runner.raised(ready, error, started)
+        return self._runner.returned(ready, value, started)
 
 
 async def _cancel_all() -> None:

@@ -18,12 +18,17 @@ import msgspec
 
 from postroom.jobs.errors import JobInterrupted, JobTimeout
 from postroom.workers.board import Board
-from postroom.workers.lifeline import spawn
-from postroom.workers.outcome import Outcome
+from postroom.workers.lifeline import how_it_ended, spawn
+from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
 
 log = logging.getLogger("postroom.worker")
+
+START = 60.0
+"""Seconds that a process has to load the app."""
+PAUSE = 1.0
+"""Seconds after a process that did not come up, before its job is given back."""
 
 
 class Isolated:
@@ -45,7 +50,7 @@ class Isolated:
         grace: float,
         done: Callable[[Outcome], None],
     ) -> None:
-        self._target, self._runner, self._board, self._grace, self._done = target, runner, board, grace, done
+        self.target, self.runner, self.board, self.grace, self.done = target, runner, board, grace, done
         self._first, self._count = first, count
         self._ready: deque[Ready] = deque()
         self._work = threading.Condition()
@@ -127,70 +132,118 @@ class _Lead(threading.Thread):
         self._lifeline = -1
         self._job_id = ""
         self._why: BaseException | None = None
+        self._lock = threading.Lock()
 
     def cancel(self, job_id: str) -> None:
         """Kill the process, if it runs this job."""
-        if self._job_id == job_id:
-            self._kill(JobInterrupted())
+        self._kill(job_id, JobInterrupted())
 
     def run(self) -> None:
         """Jobs, one after another."""
         while (ready := self._pool.next()) is not None:
-            self._pool._done(self._run(ready))
+            try:
+                outcome = self._run(ready)
+            except Exception:
+                log.exception("job %s could not be run", ready.job.id)
+                outcome = released(ready.job)
+            self._pool.done(outcome)
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            self._forget(self._process)
 
     def _run(self, ready: Ready) -> Outcome:
+        try:
+            process = self._warm()
+        except (OSError, EOFError) as error:
+            # Its start is nobody's job's fault: neither its time nor a death is charged.
+            log.error("no isolated process came up, its job is given back: %s", error or "it ended at its start")
+            time.sleep(PAUSE)
+            return released(ready.job)
         started, job = time.time(), ready.job
-        limit = ready.timeout + self._pool._grace if ready.timeout > 0 else None
+        limit = ready.timeout + self._pool.grace if ready.timeout > 0 else None
         # No hard deadline on the board: this process is killed here, not the whole worker by its pool.
-        self._pool._board.enter(self._slot, job.id, job.token, started, 0.0)
-        self._job_id, self._why = job.id, None
-        killer = threading.Timer(limit, self._kill, (JobTimeout(),)) if limit else None
+        self._pool.board.enter(self._slot, job.id, job.token, started, 0.0)
+        with self._lock:
+            self._job_id, self._why = job.id, None
+        killer = threading.Timer(limit, self._kill, (job.id, JobTimeout())) if limit else None
         try:
             if killer:
                 killer.start()
-            return self._ask(ready, started)
+            return self._ask(process, ready, started)
         finally:
             if killer:
                 killer.cancel()
-            self._job_id = ""
-            self._pool._board.leave(self._slot)
+            with self._lock:
+                self._job_id = ""
+            self._pool.board.leave(self._slot)
 
-    def _ask(self, ready: Ready, started: float) -> Outcome:
-        process = self._process or self._spawn()
-        assert process.stdin is not None  # noqa: S101 - both are pipes
-        assert process.stdout is not None  # noqa: S101
+    def _ask(self, process: "subprocess.Popen[bytes]", ready: Ready, started: float) -> Outcome:
+        jobs, outcomes = _pipes(process)
         try:
-            write_message(process.stdin.fileno(), msgspec.msgpack.encode(asdict(ready.job)))
-            verb, args = msgspec.msgpack.decode(read_message(process.stdout.fileno()))
+            write_message(jobs, msgspec.msgpack.encode(asdict(ready.job)))
+            verb, args = msgspec.msgpack.decode(read_message(outcomes))
             return Outcome(verb, ready.job, args)
         except (OSError, EOFError):
-            code = process.wait()
-            os.close(self._lifeline)
-            self._process = None
+            code = self._forget(process)
             if self._why is not None:
-                return self._pool._runner.raised(ready, self._why, started)
-            return self._pool._runner.died(ready, _how(code), started)
+                return self._pool.runner.raised(ready, self._why, started)
+            return self._pool.runner.died(ready, how_it_ended(code), started)
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "postroom.workers.isolated_process", self._pool._target]
-        self._process, self._lifeline = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def _warm(self) -> "subprocess.Popen[bytes]":
+        """A process that has loaded the app.
+
+        Raises:
+            OSError, EOFError: it could not be started, or ended before it had.
+        """
+        if self._process is not None and self._process.poll() is not None:
+            self._forget(self._process)  # it died idle
+        if self._process is None:
+            command = [sys.executable, "-m", "postroom.workers.isolated_process", self._pool.target]
+            process, self._lifeline = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._process = process
+            killer = threading.Timer(START, _kill_group, (process.pid,))
+            killer.start()
+            try:
+                read_message(_pipes(process)[1])
+            except (OSError, EOFError):
+                self._forget(process)
+                raise
+            finally:
+                killer.cancel()
         return self._process
 
-    def _kill(self, why: BaseException) -> None:
-        process = self._process
-        if process is not None and self._job_id:
-            self._why = why
-            try:
-                os.killpg(process.pid, signal.SIGKILL)  # the handler's own children, too
-            except ProcessLookupError:
-                log.debug("process %d was gone already", process.pid)
+    def _forget(self, process: "subprocess.Popen[bytes]") -> int:
+        """See the process off, with what its handlers have started; its exit code."""
+        with self._lock:
+            self._process = None
+        _kill_group(process.pid)
+        code = process.wait()
+        os.close(self._lifeline)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        return code
+
+    def _kill(self, job_id: str, why: BaseException) -> None:
+        with self._lock:
+            process = self._process
+            if process is not None and self._job_id == job_id:
+                self._why = why
+                _kill_group(process.pid)
 
 
-def _how(code: int) -> str:
-    return f"signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"exit code {code}"
+def _kill_group(pid: int) -> None:
+    """SIGKILL an isolated process, and what its handler started."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        log.debug("process %d was gone already", pid)
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[int, int]:
+    """Where jobs are written and outcomes read."""
+    if process.stdin is None or process.stdout is None:
+        raise EOFError("it has no pipes")
+    return process.stdin.fileno(), process.stdout.fileno()
 
 
 def write_message(fd: int, data: bytes) -> None:

@@ -35,6 +35,7 @@ def main(target: str, lifeline: int) -> None:
     calling = Calling(runner, RqRunner(app, "", runner))
     slot = Slot(Board(1), 0, 0.0)
     threading.Thread(target=_watch, args=(slot,), daemon=True).start()
+    write_message(outcomes, b"")  # ready: from here on, what happens is a job's doing
     while True:
         try:
             job = msgspec.msgpack.decode(read_message(jobs), type=Claimed)

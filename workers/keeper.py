@@ -55,7 +55,11 @@ class Keeper:
 
     def _beat(self) -> None:
         while not self._stopped.wait(self._app.settings.lease / 6):
-            self._renew({name: kept for name, kept in list(self._kept.items()) if lives(kept.board)})
+            try:
+                self._renew({name: kept for name, kept in list(self._kept.items()) if lives(kept.board)})
+            except Exception:
+                # Whatever it was, the next beat must come: without it every job of the pool would be others' soon.
+                log.exception("leases were not renewed")
 
     def _renew(self, kept: dict[str, _Kept]) -> None:
         lease = self._app.settings.lease

@@ -1,7 +1,10 @@
 """The lifeline: a pipe whose far end a parent holds. When the parent is gone, however it died, so is this process."""
 
+import ctypes
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -25,13 +28,31 @@ def spawn(command: Sequence[str], *, fds: Sequence[int] = (), **options: Any) ->
     return process, far
 
 
+def how_it_ended(code: int) -> str:
+    """An exit code in words; negative: the signal that killed the process."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"signal {-code}"
+
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
 def hold(fd: int) -> None:
     """End this process at once when the pipe `fd` closes: nobody renews its lease, so its jobs are others' soon."""
+
+    if sys.platform == "linux":
+        # The kernel sees to it also where a handler holds the GIL. It looks at the thread that started us; ours live as
+        # long as their processes do.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def watch() -> None:
         try:
             os.read(fd, 1)
         finally:
-            os._exit(1)
+            os.killpg(0, signal.SIGKILL)  # what handlers have started, too
 
     threading.Thread(target=watch, name="postroom-lifeline", daemon=True).start()

@@ -61,7 +61,7 @@ class Outbox:
             self._outcomes.extendleft(reversed(part))
 
     def settled(self, part: Sequence[Outcome], replies: Sequence[str] | ScriptFailed) -> int:
-        """The server's answers for `part`; how many outcomes were settled."""
+        """The server's answers for `part`; how many jobs were run and settled."""
         what = f"outcomes of queue {part[0].job.queue}"
         if isinstance(replies, ScriptFailed):
             if what not in self._said:
@@ -82,7 +82,7 @@ class Outbox:
                 )
             elif outcome.after is not None:
                 _follow_up(outcome)
-        return len(part)
+        return 0 if part[0].verb == "release" else len(part)
 
 
 def _follow_up(outcome: Outcome) -> None:

@@ -38,16 +38,18 @@ class Pool:
         self._due: list[float] = []
         self._pause = FIRST_PAUSE
         self._stops = 0
+        self._told = 0
         self._stopped_at = 0.0
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
         """Work until stopped, or, in a burst, until all processes are through."""
         keeper = Keeper(self._app)
-        self._due = [0.0] * self._count
+        self._due = [] if self._stops else [0.0] * self._count
         try:
             while self._processes or self._due:
                 self._start_due(keeper)
+                self._pass_on()
                 self._wait()
                 for process in list(self._processes):
                     process.kill_if_overdue()
@@ -69,10 +71,17 @@ class Pool:
 
     def stop(self) -> None:
         """Let running jobs end; a second call gives them back."""
+        # Only a number: this runs in the midst of the loop, which may be starting a process that nobody would tell.
         self._stops += 1
+
+    def _pass_on(self) -> None:
+        """Tell the processes what the pool was told since."""
+        if self._told >= min(self._stops, 2):
+            return
+        self._told += 1
         self._stopped_at = self._stopped_at or time.monotonic()
         self._due.clear()
-        self._tell(signal.SIGTERM)
+        self._tell(signal.SIGTERM if self._told == 1 else signal.SIGINT)
 
     def _tell(self, number: int) -> None:
         for process in self._processes:
@@ -83,7 +92,12 @@ class Pool:
         due = [at for at in self._due if at <= now]
         self._due = [at for at in self._due if at > now]
         for _ in due:
-            process = WorkerProcess(self._command, self._orders)
+            try:
+                process = WorkerProcess(self._command, self._orders)
+            except OSError as error:
+                log.error("no worker process could be started, trying again: %s", error)
+                self._due.append(now + LAST_PAUSE / 10)
+                continue
             self._processes.append(process)
             keeper.add(process.name, process.board)
             if process.pidfd >= 0:
@@ -96,7 +110,8 @@ class Pool:
             time.sleep(LOOK)
 
     def _bury(self, process: WorkerProcess, death: Death, keeper: Keeper) -> None:
-        """A process has died: see to its jobs, then to its place."""
+        """A process has died: see to what it started, to its jobs, then to its place."""
+        process.kill_group()
         self._processes.remove(process)
         keeper.remove(process.name)
         if process.pidfd >= 0:
@@ -111,12 +126,9 @@ class Pool:
     def _replace(self, process: WorkerProcess, death: Death) -> None:
         if self._stops:
             return
-        if death.exit_code == 0:
-            if not self._orders.burst:
-                log.info("worker %s has ended; another takes its place", process.name)
-                self._due.append(0.0)
+        if process.board.ended and death.exit_code != RECYCLED and self._orders.burst:
             return
-        if death.exit_code == RECYCLED or process.has_worked:
+        if process.has_worked:
             self._pause = FIRST_PAUSE
             self._due.append(0.0)
             return

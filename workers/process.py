@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from postroom.workers.board import Board, Running
-from postroom.workers.lifeline import spawn
+from postroom.workers.lifeline import how_it_ended, spawn
 from postroom.workers.worker import Orders, new_process_name
 
 log = logging.getLogger("postroom.pool")
 
-HUNG = 30.0
+HUNG = 60.0
 """Seconds for which a main loop may stand still with no job running, before the process is killed."""
 _STACK_BYTES = 4000
 
@@ -33,12 +33,7 @@ class Death:
     @property
     def how(self) -> str:
         """In words."""
-        if self.exit_code >= 0:
-            return f"exit code {self.exit_code}"
-        try:
-            return f"signal {-self.exit_code} ({signal.Signals(-self.exit_code).name})"
-        except ValueError:
-            return f"signal {-self.exit_code}"
+        return how_it_ended(self.exit_code)
 
 
 class WorkerProcess:
@@ -52,15 +47,17 @@ class WorkerProcess:
         self.orders = orders
         self.name = new_process_name()
         self.board = Board(orders.slots)
-        self.board.tick()
         self._stack = os.memfd_create("postroom-stack")
         fds = {"board": self.board.fd, "stack": self._stack}
         said = json.dumps({"orders": asdict(orders), "process": self.name, **fds})
         self._process, self._lifeline = spawn([*command, said], fds=tuple(fds.values()))
         self.pid = self._process.pid
         self.started = time.monotonic()
+        self.killed = False
+        """We have killed it."""
         self.killed_for: list[Running] = []
         """The jobs whose hard deadline made us kill it."""
+        self._suspected: tuple[set[tuple[str, int]], bool] = (set(), False)
         self.pidfd = _open_pid(self.pid)
 
     @property
@@ -77,20 +74,34 @@ class WorkerProcess:
             log.debug("process %d was gone already", self.pid)
 
     def kill_if_overdue(self) -> None:
-        """Kill it where a job of it is past its hard deadline, or where it stands still with nothing to do."""
+        """Kill it where a job of it is past its hard deadline, or where it stands still with nothing to do.
+
+        Judged at two looks: the board is not locked, and one look may see half of what is being written.
+        """
         now = time.monotonic()
         running = list(self.board.running())
         overdue = [job for job in running if job.hard_deadline and job.hard_deadline <= now]
-        if overdue and not self.killed_for:
+        still = bool(self.board.ticked) and not running and now - self.board.ticked > HUNG
+        before, stood = self._suspected
+        self._suspected = ({(job.id, job.token) for job in overdue}, still)
+        overdue = [job for job in overdue if (job.id, job.token) in before]
+        if self.killed:
+            return
+        if overdue:
             self.killed_for = overdue
             log.warning("killing %s: past its hard deadline: %s", self.name, ", ".join(job.id for job in overdue))
             self.kill()
-        elif not running and now - self.board.ticked > HUNG:
+        elif still and stood:
             log.warning("killing %s: its main loop has stood still for %.0f s", self.name, now - self.board.ticked)
             self.kill()
 
     def kill(self) -> None:
         """SIGKILL it, and what it started."""
+        self.killed = True
+        self.kill_group()
+
+    def kill_group(self) -> None:
+        """SIGKILL whatever is left of its process group."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -108,7 +119,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Let go of what belongs to it. Its handlers' own children do not outlive it."""
-        self.kill()
+        self.kill_group()
         for fd in (self._lifeline, self._stack, *((self.pidfd,) if self.pidfd >= 0 else ())):
             os.close(fd)
         self.board.close()

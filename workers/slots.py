@@ -32,10 +32,11 @@ class Slot:
         now = time.monotonic()
         hard = now + timeout + self._grace if timeout > 0 else 0.0
         self._board.enter(self._index, job_id, token, started, hard)
-        self._thread_id = threading.get_ident()
-        self._rung = False
-        self.job_id = job_id
-        self._ends = now + timeout if timeout > 0 else 0.0
+        with self._lock:
+            self._thread_id = threading.get_ident()
+            self._rung = False
+            self.job_id = job_id
+            self._ends = now + timeout if timeout > 0 else 0.0
 
     def disarm(self) -> None:
         """The handler is over. JobTimeout may be raised here for the last time, and not after."""

@@ -97,11 +97,15 @@ class Worker:
         self._stops = 0
         self._leases_lost = board.leases_lost
 
-    def stop(self) -> None:
-        """Claim no more, let running jobs end, then return from `run`. A second call gives the running jobs back."""
+    def stop(self, level: int = 0) -> None:
+        """Claim no more, let running jobs end, then return from `run`. A second call gives the running jobs back.
+
+        Args:
+            level: 1 is a first call, however often it comes, 2 a second; 0 counts the calls.
+        """
         # Only plain flags: a signal handler runs in the midst of the main thread, which may hold any lock. The main
         # loop looks at them several times a second.
-        self._stops += 1
+        self._stops = max(self._stops, level) if level else self._stops + 1
         self.quiet()
 
     def quiet(self) -> None:
@@ -176,7 +180,8 @@ class Worker:
             self._board.count_claim()
         if self._board.leases_lost != self._leases_lost:
             self._leases_lost = self._board.leases_lost
-            self._consumer.take_back()
+            # Released, not dropped: some may be of a claim that was made since. The fence knows which are others' now.
+            self._consumer.give_back()
 
     def _has_run_its_share(self) -> bool:
         orders = self._orders
@@ -192,10 +197,13 @@ class Worker:
         """Give back what was not started, wait for what was, tell the server."""
         self._consumer.closing = True
         self._consumer.give_back()
-        end = time.monotonic() + GRACE
+        end = float("inf")
         while (self._consumer.busy or not self._consumer.outbox.empty) and self._stops < 2 and time.monotonic() < end:
             self._board.tick()
+            self._notice()
             self._consumer.turn()
+            if self._stops:  # a process that is only recycled has all the time that its jobs need
+                end = min(end, time.monotonic() + GRACE)
         if self._consumer.busy:
             log.warning("%d jobs have not ended and are given back", self._consumer.busy)
 
