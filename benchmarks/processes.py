@@ -55,14 +55,16 @@ class WorkerProcess:
         return self._output.read().decode(errors="replace")[-2000:]
 
     def peak_memory(self) -> int:
-        """The most bytes that it has had resident, without its children; 0 where the system does not tell."""
-        # Not getrusage: a child's ru_maxrss begins with its parent's, who is larger.
+        """The most bytes that it, or a process that it has started, has had resident; 0 where the system does not tell.
+
+        Postroom's command is a pool: the jobs run in a process that it starts.
+        """
+        pid = self._process.pid
         try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text()
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         except OSError:
             return 0
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        return 1024 * int(found[1]) if found else 0
+        return max(_peak(one) for one in (pid, *map(int, children)))
 
     def __enter__(self) -> Self:
         return self
@@ -88,3 +90,13 @@ def _environ(url: str) -> dict[str, str]:
     """The environment without anybody's settings but the server's URL."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("POSTROOM_", "RQ_"))}
     return {**kept, "REDIS_URL": url, "RQ_REDIS_URL": url}
+
+
+def _peak(pid: int) -> int:
+    # Not getrusage: a child's ru_maxrss begins with its parent's, who is larger.
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return 1024 * int(found[1]) if found else 0
