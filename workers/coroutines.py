@@ -4,13 +4,13 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from postroom.jobs.errors import JobInterrupted
 from postroom.workers.board import Board
 from postroom.workers.handler import within
+from postroom.workers.line import WaitingLine
 from postroom.workers.outcome import Outcome
 from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
@@ -18,7 +18,7 @@ from postroom.workers.runner import Runner
 log = logging.getLogger("postroom.worker")
 
 
-class Coroutines:
+class Coroutines(WaitingLine):
     """Runs up to `count` coroutine jobs at once.
 
     Args:
@@ -29,10 +29,10 @@ class Coroutines:
     def __init__(
         self, runner: Runner, board: Board, first: int, count: int, grace: float, done: Callable[[Outcome], None]
     ) -> None:
+        super().__init__()
         self._runner, self._board, self._grace, self._done = runner, board, grace, done
         self._count = count
         self._slots = list(range(first, first + count))
-        self._ready: deque[Ready] = deque()
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._canceled: set[str] = set()
         self._stopping = False
@@ -49,19 +49,6 @@ class Coroutines:
         """How many jobs run."""
         return len(self._running)
 
-    @property
-    def waiting(self) -> int:
-        """How many jobs wait for a slot."""
-        return len(self._ready)
-
-    @property
-    def oldest(self) -> float:
-        """When the first of those was claimed, by time.monotonic(); 0 where none waits."""
-        try:
-            return self._ready[0].job.at
-        except IndexError:
-            return 0.0
-
     def give(self, jobs: Sequence[Ready]) -> None:
         """Let the loop have these, in order."""
         self._ready.extend(jobs)
@@ -70,15 +57,6 @@ class Coroutines:
     def nudge(self) -> None:
         """Begin what can begin."""
         self._loop.call_soon_threadsafe(self._begin)
-
-    def take_back(self) -> list[Ready]:
-        """What has not begun."""
-        taken = []
-        while True:
-            try:
-                taken.append(self._ready.popleft())
-            except IndexError:
-                return taken
 
     def cancel(self, job_id: str) -> None:
         """Cancel this job's task, if it runs here."""

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -19,6 +18,7 @@ import msgspec
 from postroom.jobs.errors import JobInterrupted, JobTimeout
 from postroom.workers.board import Board
 from postroom.workers.lifeline import how_it_ended, spawn
+from postroom.workers.line import WaitingLine
 from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
@@ -31,7 +31,7 @@ PAUSE = 1.0
 """Seconds after a process that did not come up, before its job is given back."""
 
 
-class Isolated:
+class Isolated(WaitingLine):
     """Up to `count` processes, started when first needed, each led by a thread.
 
     Args:
@@ -50,9 +50,9 @@ class Isolated:
         grace: float,
         done: Callable[[Outcome], None],
     ) -> None:
+        super().__init__()
         self.target, self.runner, self.board, self.grace, self.done = target, runner, board, grace, done
         self._first, self._count = first, count
-        self._ready: deque[Ready] = deque()
         self._work = threading.Condition()
         self._idle = 0
         self._stopping = False
@@ -67,19 +67,6 @@ class Isolated:
     def busy(self) -> int:
         """How many jobs run."""
         return len(self._leads) - self._idle
-
-    @property
-    def waiting(self) -> int:
-        """How many jobs wait for a process."""
-        return len(self._ready)
-
-    @property
-    def oldest(self) -> float:
-        """When the first of those was claimed, by time.monotonic(); 0 where none waits."""
-        try:
-            return self._ready[0].job.at
-        except IndexError:
-            return 0.0
 
     def give(self, jobs: Sequence[Ready]) -> None:
         """Let the processes have these, in order."""
@@ -97,9 +84,7 @@ class Isolated:
     def take_back(self) -> list[Ready]:
         """What no process has begun."""
         with self._work:
-            taken = list(self._ready)
-            self._ready.clear()
-        return taken
+            return super().take_back()
 
     def cancel(self, job_id: str) -> None:
         """Kill the process that runs this job."""

@@ -7,9 +7,9 @@ that are awake, and more threads are woken only when jobs take long enough to be
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
+from postroom.workers.line import WaitingLine
 from postroom.workers.outcome import Outcome
 from postroom.workers.ready import Ready
 from postroom.workers.slots import Slot
@@ -22,7 +22,7 @@ ALARM = 0.05
 """Seconds between two looks at the threads' alarms."""
 
 
-class Threads:
+class Threads(WaitingLine):
     """One thread for each slot.
 
     Args:
@@ -33,7 +33,7 @@ class Threads:
     def __init__(
         self, slots: Sequence[Slot], run: Callable[[Ready, Slot], Outcome], done: Callable[[Outcome], None]
     ) -> None:
-        self._ready: deque[Ready] = deque()
+        super().__init__()
         self._slots = slots
         self._run, self._done = run, done
         self._work = threading.Condition()
@@ -54,19 +54,6 @@ class Threads:
         """How many threads run one."""
         return len(self._slots) - self._idle
 
-    @property
-    def waiting(self) -> int:
-        """How many jobs wait for a thread."""
-        return len(self._ready)
-
-    @property
-    def oldest(self) -> float:
-        """When the first of those was claimed, by time.monotonic(); 0 where none waits."""
-        try:
-            return self._ready[0].job.at
-        except IndexError:
-            return 0.0
-
     def give(self, jobs: Sequence[Ready]) -> None:
         """Let the threads have these, in order."""
         self._ready.extend(jobs)
@@ -75,15 +62,6 @@ class Threads:
     def nudge(self) -> None:
         """What waits has waited long enough: wake a thread for each."""
         self._wake(len(self._ready))
-
-    def take_back(self) -> list[Ready]:
-        """What no thread has begun."""
-        taken = []
-        while True:
-            try:
-                taken.append(self._ready.popleft())
-            except IndexError:
-                return taken
 
     def cancel(self, job_id: str) -> None:
         """Interrupt this job, if it runs here."""
