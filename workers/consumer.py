@@ -93,10 +93,6 @@ class Consumer:
         self._awake[queue] = 0.0
         self._wake.set()
 
-    def wake(self) -> None:
-        """Look again: something has changed."""
-        self._wake.set()
-
     # The loop ------------------------------------------------------------------------------------------------------
 
     def turn(self) -> list[str]:
