@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 LINKS  := .links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lua bench links clean
+.PHONY: help setup demo test check lua fault bench links clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ check: $(STAMP) links  ## ruff, mypy strict, import-linter, house rules
 lua: $(STAMP)  ## table tests of the scripts, then a mutation run: every redis.call taken out must turn a test red
 	@$(BIN)/python -m pytest -q tests/lua
 	@$(BIN)/python tests/lua/mutate.py
+
+fault: $(STAMP)  ## the fault harness: everything is broken on purpose, every job accounted for (CASE= SEED= JOBS=)
+	@$(BIN)/python -m tests.fault $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 bench: $(STAMP)  ## the ratios of docs/benchmarks.md, measured on this machine
 	@$(BIN)/python -m benchmarks

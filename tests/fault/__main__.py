@@ -1,0 +1,33 @@
+"""`python -m tests.fault`: run the cases, print a JSON line for each verdict, and exit 1 where one is red."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tests.fault.cases import ALL
+from tests.fault.ground import Ground
+from tests.servers import Server
+
+
+@click.command()
+@click.option("--case", "names", multiple=True, type=click.Choice(sorted(ALL)), help="Only this one; may be repeated.")
+@click.option("--seed", default=1, show_default=True, help="Of all that is random.")
+@click.option("--jobs", type=click.IntRange(100), default=50_000, show_default=True, help="Jobs of the large cases.")
+@click.option("--short", is_flag=True, help="The form that is part of `make test`.")
+def main(names: Sequence[str], seed: int, jobs: int, short: bool) -> None:
+    """Break things on purpose, and account for every job."""
+    red = 0
+    with Server() as server:
+        ground = Ground(server.url, seed, jobs, short)
+        for name in names or ALL:
+            for verdict in ALL[name](ground):
+                red += bool(verdict.red)
+                print(verdict.line(), flush=True)
+    if red:
+        print(f"{red} red", file=sys.stderr)
+    sys.exit(bool(red))
+
+
+if __name__ == "__main__":
+    main()

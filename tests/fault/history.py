@@ -1,0 +1,104 @@
+"""The history of a case, kept outside Redis: lines in files, each on the disk before its writer goes on."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+FOLDER = "FAULT_FOLDER"
+"""The variable that tells a process where the history of its case is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One line of a handler: it started, ended, or failed (raised)."""
+
+    what: str
+    job_id: str
+    token: int
+    attempt: int
+    pid: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that was broken: `pid` 0 is the server, or everybody's connection to it."""
+
+    what: str
+    pid: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One transition of one job, as it was published."""
+
+    what: str
+    job_id: str
+    at: float
+
+
+class History:
+    """Written by any number of processes at once: a line is one write at the end of a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[str, int] = {}
+
+    @classmethod
+    def from_environ(cls) -> Self:
+        """The history of the case that this process belongs to."""
+        return cls(Path(os.environ[FOLDER]))
+
+    # Writing -------------------------------------------------------------------------------------------------------
+
+    def acked(self, *job_ids: str) -> None:
+        """These were acknowledged to their producer."""
+        self._write("acked", "".join(f"{job_id} {time.time():.6f}\n" for job_id in job_ids))
+
+    def run(self, what: str, job_id: str, token: int, attempt: int) -> None:
+        """A handler of this process started, ended or failed."""
+        self._write("runs", f"{what} {job_id} {token} {attempt} {os.getpid()} {time.time():.6f}\n")
+
+    def fault(self, what: str, pid: int = 0) -> None:
+        """Something is broken now, or mended. Written before it is done, so that no effect is older than its cause."""
+        self._write("faults", f"{what} {pid} {time.time():.6f}\n")
+
+    def event(self, what: str, job_ids: list[str]) -> None:
+        """A transition was heard of."""
+        self._write("events", "".join(f"{what} {job_id} {time.time():.6f}\n" for job_id in job_ids))
+
+    def _write(self, name: str, text: str) -> None:
+        if not text:
+            return
+        if name not in self._files:
+            self._files[name] = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.write(self._files[name], text.encode())
+        os.fdatasync(self._files[name])
+
+    # Reading -------------------------------------------------------------------------------------------------------
+
+    def all_acked(self) -> list[str]:
+        """What was acknowledged, in that order."""
+        return [words[0] for words in self._lines("acked")]
+
+    def all_runs(self) -> list[Run]:
+        """What handlers did, in that order."""
+        return [Run(w[0], w[1], int(w[2]), int(w[3]), int(w[4]), float(w[5])) for w in self._lines("runs")]
+
+    def all_faults(self) -> list[Fault]:
+        """What was broken, in that order."""
+        return [Fault(w[0], int(w[1]), float(w[2])) for w in self._lines("faults")]
+
+    def all_events(self) -> list[Event]:
+        """What was published, in that order."""
+        return [Event(w[0], w[1], float(w[2])) for w in self._lines("events")]
+
+    def _lines(self, name: str) -> Iterator[list[str]]:
+        path = self.folder / name
+        if path.exists():
+            for line in path.read_text().splitlines():
+                yield line.split()

@@ -1,0 +1,58 @@
+"""The program that is run under faults. Its handlers have one effect each: a line in the history of their case."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tenacity import stop_after_attempt, wait_fixed
+
+from postroom import Postroom, Retry
+from postroom.jobs.context import current
+from tests.fault.history import History
+
+app = Postroom()
+history = History.from_environ()
+
+
+@contextmanager
+def recorded() -> Iterator[None]:
+    """Write down the start of a run and how it ended."""
+    job = current.get()
+    about = (job.id, job.fence, job.attempt)
+    history.run("start", *about)
+    try:
+        yield
+    except BaseException:
+        history.run("fail", *about)
+        raise
+    history.run("end", *about)
+
+
+@app.task(name="work")
+def work(seconds: float = 0.0) -> None:
+    """The ordinary job."""
+    with recorded():
+        time.sleep(seconds)
+
+
+@app.task(name="nap")
+async def nap(seconds: float = 0.0) -> None:
+    """The ordinary coroutine job."""
+    with recorded():
+        await asyncio.sleep(seconds)
+
+
+@app.task(name="flaky", retry=Retry(stop=stop_after_attempt(5), wait=wait_fixed(0.1)))
+def flaky(fails: int) -> None:
+    """Raises in its first `fails` attempts."""
+    with recorded():
+        if current.get().attempt <= fails:
+            raise ConnectionError("as told")
+
+
+@app.task(name="broken")
+def broken() -> None:
+    """A dead letter."""
+    with recorded():
+        raise ValueError("as told")

@@ -1,0 +1,152 @@
+"""A trial: one case's namespace, history and processes, from its first job to its verdict."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import redis
+
+from postroom.jobs.keys import Keys
+from tests.fault.history import FOLDER, History
+from tests.fault.recorder import Recorder
+from tests.fault.scan import scan
+from tests.fault.verdict import Verdict, judge
+from tests.integration.programs import Process, Program
+
+PROGRAM = "tests.fault.program:app"
+ROOT = Path(__file__).parents[2]
+
+
+class Trial:
+    """One case on one server; everything of it is ended and removed when it is left.
+
+    Args:
+        case: its name.
+        url: the server.
+        seed: of its randomness (`random`).
+        queues: how many queues its jobs go to.
+        settings: of its processes: `lease=2` is POSTROOM_LEASE=2; the defaults where none are given.
+    """
+
+    def __init__(self, case: str, url: str, seed: int, *, queues: int = 1, **settings: object) -> None:
+        self.case, self.url, self.seed = case, url, seed
+        self.random = random.Random(f"{case} {seed}")  # noqa: S311
+        self.queues = [f"q{i}" for i in range(queues)]
+        self.folder = Path(tempfile.mkdtemp(prefix="pr-fault-"))
+        self.prefix = self.folder.name
+        self.keys = Keys(self.prefix)
+        self.history = History(self.folder)
+        self.client = redis.Redis.from_url(url, protocol=2)
+        self.recorder = Recorder(url, self.keys.events(), self.history)
+        self.began = time.monotonic()
+        self._program = Program(self.folder, url)
+        self._environ = {
+            "RQ_KEY_PREFIX": self.prefix,
+            FOLDER: str(self.folder),
+            "PYTHONPATH": str(ROOT),
+            **{f"POSTROOM_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+
+    # Processes -----------------------------------------------------------------------------------------------------
+
+    def pool(self, *arguments: str, **environ: str) -> Process:
+        """Start `postroom worker` on all queues, and wait until it takes jobs."""
+        return self._program.worker(PROGRAM, *self.queues, *arguments, **{**self._environ, **environ})
+
+    def start(self, *arguments: str, **environ: str) -> Process:
+        """Start Python with these arguments, as part of the case."""
+        return self._program.start(*arguments, **{**self._environ, **environ})
+
+    def produce(self, count: int, task: str = "work", args: Sequence[object] = (), *, batch: int = 1) -> Process:
+        """Start a producer of `count` jobs."""
+        said = [task, str(count), str(batch), ",".join(self.queues), json.dumps(list(args))]
+        return self.start("-m", "tests.fault.producer", *said)
+
+    def children(self, pool: Process) -> list[int]:
+        """The pool's worker processes."""
+        try:
+            return [int(pid) for pid in Path(f"/proc/{pool.pid}/task/{pool.pid}/children").read_text().split()]
+        except FileNotFoundError:
+            return []
+
+    def send(self, pid: int, number: signal.Signals, what: str = "") -> None:
+        """Signal a process, and write it down before."""
+        self.history.fault(what or number.name, pid)
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            self.history.fault("late", pid)
+
+    def kill_all(self, pool: Process) -> None:
+        """SIGKILL a pool and its worker processes at one stroke, as a host that is lost."""
+        children = self.children(pool)
+        for pid in children:
+            self.history.fault("SIGKILL", pid)
+        os.kill(pool.pid, signal.SIGSTOP)  # it must not see its children die
+        for pid in children:
+            os.killpg(pid, signal.SIGKILL)
+        pool.kill()
+
+    # The end -------------------------------------------------------------------------------------------------------
+
+    def wait(self, condition: Callable[[], Any], seconds: float) -> bool:
+        """Until it holds; False where it did not within the time, which the verdict will show."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def at_rest(self) -> bool:
+        """Nothing waits, nothing runs."""
+        keys = self.keys
+        lists = [self.client.llen(keys.queue(queue)) for queue in self.queues]
+        sets = [self.client.zcard(key(queue)) for queue in self.queues for key in (keys.wip, keys.scheduled)]
+        return not any(lists) and not any(sets)
+
+    def finish(self, *pools: Process, seconds: float = 60, within: float | None = None) -> Verdict:
+        """Let every job end, stop the pools, and judge.
+
+        Args:
+            seconds: until rest; what has not ended then is lost.
+            within: seconds within which what a dead worker ran must run again.
+        """
+        rested = self.wait(self.at_rest, seconds)
+        for pool in pools:
+            if pool.running:
+                pool.signal(signal.SIGTERM)
+        codes = [pool.wait(40) for pool in pools]
+        self.recorder.stop()
+        verdict = judge(
+            self.case, self.seed, self.history, scan(self.client, self.prefix), whole=self.recorder.whole, within=within
+        )
+        verdict.seconds = round(time.monotonic() - self.began, 1)
+        if not rested:
+            verdict.red.append(f"not at rest after {seconds:g} s")
+        verdict.red += [f"a pool ended with {code}" for code in codes if code not in {0, -signal.SIGKILL}]
+        return verdict
+
+    @property
+    def logs(self) -> str:
+        """What all processes said, for whoever must find out."""
+        return "\n".join(f"== {path.name}\n{path.read_text()}" for path in sorted(self.folder.glob("process-*.log")))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._program.close()
+        if kind is not None:
+            sys.stderr.write(self.logs)
+        self.client.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
