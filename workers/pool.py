@@ -20,7 +20,7 @@ LOOK = 0.1
 """Seconds between two looks at hard deadlines."""
 LATE = 5.0
 """Seconds after the grace when a process that has not ended is killed."""
-FIRST_PAUSE, LAST_PAUSE = 0.5, 30.0
+FIRST_PAUSE, LAST_PAUSE = 0.1, 30.0
 """Seconds before a process is started again that died before its first claim, and the most that this grows to."""
 
 

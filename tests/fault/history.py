@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -65,7 +65,11 @@ class History:
 
     def fault(self, what: str, pid: int = 0) -> None:
         """Something is broken now, or mended. Written before it is done, so that no effect is older than its cause."""
-        self._write("faults", f"{what} {pid} {time.time():.6f}\n")
+        self.faults(what, [pid])
+
+    def faults(self, what: str, pids: Sequence[int]) -> None:
+        """`fault` of several processes at once."""
+        self._write("faults", "".join(f"{what} {pid} {time.time():.6f}\n" for pid in pids))
 
     def event(self, what: str, job_ids: list[str]) -> None:
         """A transition was heard of."""

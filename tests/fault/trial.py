@@ -89,8 +89,7 @@ class Trial:
     def kill_all(self, pool: Process) -> None:
         """SIGKILL a pool and its worker processes at one stroke, as a host that is lost."""
         children = self.children(pool)
-        for pid in children:
-            self.history.fault("SIGKILL", pid)
+        self.history.faults("SIGKILL", children)
         os.kill(pool.pid, signal.SIGSTOP)  # it must not see its children die
         for pid in children:
             os.killpg(pid, signal.SIGKILL)

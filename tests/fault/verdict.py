@@ -11,8 +11,8 @@ from tests.fault.history import Event, Fault, History, Run
 from tests.fault.recorder import ENDS
 from tests.fault.scan import Scan
 
-EARLY = 0.005
-"""Seconds: clocks are read before lines are written, so a cause may seem this much later than its effect."""
+EARLY = 0.5
+"""Seconds: a fault is on the disk before it strikes, which may take a moment, and clocks are read before lines are written."""
 
 
 @dataclass(slots=True)

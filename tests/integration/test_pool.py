@@ -279,7 +279,7 @@ def test_a_process_that_dies_at_its_start_is_tried_again_less_and_less_often(sho
     shop.write("jobs.py", DYING + JOBS)
     job = enqueue(app, "work", 1)
     worker = shop.start("-m", "postroom", "worker", "jobs:app")
-    for pause in ("0.5", "1.0"):
+    for pause in ("0.1", "0.2"):
         worker.says(f"died by exit code 3 before its first claim; again in {pause} s")
     shop.write("healed", "")
     assert job.result(20) == 1
@@ -289,7 +289,7 @@ def test_a_process_that_dies_at_its_start_is_tried_again_less_and_less_often(sho
 def test_a_pool_whose_processes_die_at_their_start_ends_when_told(shop: Program, client: Any) -> None:
     shop.write("jobs.py", DYING + JOBS)
     worker = shop.start("-m", "postroom", "worker", "jobs:app", "-p", "2")
-    worker.says("before its first claim; again in 1.0 s")
+    worker.says("before its first claim; again in 0.2 s")
     began = time.monotonic()
     stop(worker)
     assert time.monotonic() - began < 4

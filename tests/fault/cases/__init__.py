@@ -2,10 +2,17 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.fault.cases.storm import storm
+from tests.fault.cases.deploys import deploy, slow_first
+from tests.fault.cases.stops import child_stopped, group_stopped, pool_stopped
+from tests.fault.cases.storm import host_lost, pool_killed, storm
 from tests.fault.ground import Ground
 from tests.fault.verdict import Verdict
 
 Case = Callable[[Ground], Iterator[Verdict]]
 
-ALL: dict[str, Case] = {case.__name__: case for case in (storm,)}
+_CASES: tuple[Case, ...] = (
+    *(storm, pool_killed, host_lost),
+    *(child_stopped, pool_stopped, group_stopped),
+    *(deploy, slow_first),
+)
+ALL: dict[str, Case] = {getattr(case, "__name__"): case for case in _CASES}
