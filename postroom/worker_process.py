@@ -1,34 +1,72 @@
-"""One worker process, started by its pool: `python -m postroom.worker_process ORDERS LIFELINE`. Not for people."""
+"""A worker process, or the fork server that worker processes come from: `python -m postroom.worker_process`.
+
+A pool starts it, as `work ORDER LIFELINE` or `serve ORDER SOCKET`. Not for people.
+"""
 
 import faulthandler
 import json
 import logging
 import os
 import signal
+import socket
 import sys
+from typing import Any, NoReturn
 
 from postroom.jobs.app import Postroom
 from postroom.jobs.naming import import_target
 from postroom.workers.board import Board
-from postroom.workers.lifeline import hold
+from postroom.workers.forkserver import serve
+from postroom.workers.lifeline import die_with_parent, hold
+from postroom.workers.process import FDS
+from postroom.workers.warm import fork_warm
 from postroom.workers.worker import Orders, Worker
 
 
-def main(said: str, lifeline: int) -> int:
-    """Work as ordered; the exit code."""
+def main(verb: str, said: str, fd: int) -> None:
+    """Do what the pool says."""
+    order = json.loads(said)
+    die_with_parent()
+    if verb == "serve":
+        log_plainly(order["verbose"])
+        load(order["target"])
+        serve(socket.socket(fileno=fd), FDS, work)
+    else:
+        work(order, fd)
+
+
+def load(target: str) -> Postroom:
+    """The app, with all modules that declare tasks."""
+    app: Postroom = import_target(target)
+    app.load()
+    return app
+
+
+def work(order: dict[str, Any], lifeline: int) -> NoReturn:
+    """Work as ordered, and end this process."""
+    code = 1
+    try:
+        code = _work(order, lifeline)
+    except BaseException:
+        logging.getLogger("postroom.worker").exception("a worker process could not go on")
+    logging.shutdown()
+    # Not sys.exit: threads that still run a job would hold the process, and the job is another's by now.
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _work(order: dict[str, Any], lifeline: int) -> int:
+    orders = Orders(**{**order["orders"], "queues": tuple(order["orders"]["queues"])})
+    log_plainly(orders.verbose)
+    app = load(orders.target)
+    warm = fork_warm(orders.target)  # before there are threads
     hold(lifeline)
     # The thread that speaks to the server must not wait 5 ms for its turn while short jobs run: the server would idle.
     sys.setswitchinterval(0.0005)
-    told = json.loads(said)
-    orders = Orders(**{**told["orders"], "queues": tuple(told["orders"]["queues"])})
-    stack = os.fdopen(told["stack"], "w")
+    stack = os.fdopen(order["stack"], "w")
     faulthandler.enable(stack)
     faulthandler.register(signal.SIGTTIN, all_threads=True)
-    log_plainly(orders.verbose)
-    app: Postroom = import_target(orders.target)
-    app.load()
-    board = Board(orders.slots, told["board"])
-    worker = Worker(app, orders, told["process"], board)
+    board = Board(orders.slots, order["board"])
+    worker = Worker(app, orders, order["process"], board, warm)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop(1))
     # INT is only ever the pool's, for its second: a terminal's does not reach this process group. TERM may come both
     # from the pool and from whoever stops all processes at once: it counts once.
@@ -50,8 +88,4 @@ def log_plainly(verbose: bool) -> None:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1], int(sys.argv[2]))
-    logging.shutdown()
-    # Not sys.exit: threads that still run a job would hold the process, and the job is another's by now.
-    sys.stdout.flush()
-    os._exit(code)
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import IO, Protocol
 
 import msgspec
 
@@ -31,6 +32,26 @@ PAUSE = 1.0
 """Seconds after a process that did not come up, before its job is given back."""
 
 
+class Led(Protocol):
+    """What a lead needs of its process: a spawned one's (subprocess.Popen), or a warm one's (warm.py)."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+
+
+class WarmProcess(Led, Protocol):
+    """One that is there already."""
+
+    @property
+    def lifeline(self) -> int: ...
+
+
 class Isolated(WaitingLine):
     """Up to `count` processes, started when first needed, each led by a thread.
 
@@ -38,6 +59,7 @@ class Isolated(WaitingLine):
         target: `MODULE:app`, which the processes import.
         first: the board's first slot of ours; there are `count` from there.
         done: gets what became of a job; called by the threads.
+        warm: a process for the first lead.
     """
 
     def __init__(
@@ -49,8 +71,10 @@ class Isolated(WaitingLine):
         count: int,
         grace: float,
         done: Callable[[Outcome], None],
+        warm: WarmProcess | None = None,
     ) -> None:
         super().__init__()
+        self._warm = warm
         self.target, self.runner, self.board, self.grace, self.done = target, runner, board, grace, done
         self._first, self._count = first, count
         self._work = threading.Condition()
@@ -73,7 +97,8 @@ class Isolated(WaitingLine):
         with self._work:
             self._ready.extend(jobs)
             for _ in range(min(len(self._ready) - self._idle, self._count - len(self._leads))):
-                lead = _Lead(self, self._first + len(self._leads))
+                lead = _Lead(self, self._first + len(self._leads), self._warm)
+                self._warm = None
                 self._leads.append(lead)
                 lead.start()
             self._work.notify(len(jobs))
@@ -110,11 +135,13 @@ class Isolated(WaitingLine):
 class _Lead(threading.Thread):
     """Leads one process: gives it a job, waits, and kills it where it must be."""
 
-    def __init__(self, pool: Isolated, slot: int) -> None:
+    def __init__(self, pool: Isolated, slot: int, warm: WarmProcess | None) -> None:
         super().__init__(name=f"postroom-isolated-{slot}", daemon=True)
         self._pool, self._slot = pool, slot
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lifeline = -1
+        self._process: Led | None = warm
+        self._lifeline = warm.lifeline if warm else -1
+        self._fresh = warm is not None
+        """It has not said yet that it is ready."""
         self._job_id = ""
         self._why: BaseException | None = None
         self._lock = threading.Lock()
@@ -137,7 +164,7 @@ class _Lead(threading.Thread):
 
     def _run(self, ready: Ready) -> Outcome:
         try:
-            process = self._warm()
+            process = self._at_hand()
         except (OSError, EOFError) as error:
             # Its start is nobody's job's fault: neither its time nor a death is charged.
             log.error("no isolated process came up, its job is given back: %s", error or "it ended at its start")
@@ -161,7 +188,7 @@ class _Lead(threading.Thread):
                 self._job_id = ""
             self._pool.board.leave(self._slot)
 
-    def _ask(self, process: "subprocess.Popen[bytes]", ready: Ready, started: float) -> Outcome:
+    def _ask(self, process: Led, ready: Ready, started: float) -> Outcome:
         jobs, outcomes = _pipes(process)
         try:
             write_message(jobs, msgspec.msgpack.encode(asdict(ready.job)))
@@ -173,7 +200,7 @@ class _Lead(threading.Thread):
                 return self._pool.runner.raised(ready, self._why, started)
             return self._pool.runner.died(ready, how_it_ended(code), started)
 
-    def _warm(self) -> "subprocess.Popen[bytes]":
+    def _at_hand(self) -> Led:
         """A process that has loaded the app.
 
         Raises:
@@ -183,8 +210,10 @@ class _Lead(threading.Thread):
             self._forget(self._process)  # it died idle
         if self._process is None:
             command = [sys.executable, "-m", "postroom.workers.isolated_process", self._pool.target]
-            process, self._lifeline = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            self._process = process
+            self._process, self._lifeline = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._fresh = True
+        process = self._process
+        if self._fresh:
             killer = threading.Timer(START, _kill_group, (process.pid,))
             killer.start()
             try:
@@ -194,9 +223,10 @@ class _Lead(threading.Thread):
                 raise
             finally:
                 killer.cancel()
-        return self._process
+            self._fresh = False
+        return process
 
-    def _forget(self, process: "subprocess.Popen[bytes]") -> int:
+    def _forget(self, process: Led) -> int:
         """See the process off, with what its handlers have started; its exit code."""
         with self._lock:
             self._process = None
@@ -224,7 +254,7 @@ def _kill_group(pid: int) -> None:
         log.debug("process %d was gone already", pid)
 
 
-def _pipes(process: "subprocess.Popen[bytes]") -> tuple[int, int]:
+def _pipes(process: Led) -> tuple[int, int]:
     """Where jobs are written and outcomes read."""
     if process.stdin is None or process.stdout is None:
         raise EOFError("it has no pipes")

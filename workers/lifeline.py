@@ -1,5 +1,6 @@
 """The lifeline: a pipe whose far end a parent holds. When the parent is gone, however it died, so is this process."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -7,7 +8,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that was started, and the descriptor that keeps it alive."""
+
+    pid: int
+    lifeline: int
+    popen: "subprocess.Popen[bytes] | None" = None
+    """Where it was spawned."""
 
 
 def spawn(command: Sequence[str], *, fds: Sequence[int] = (), **options: Any) -> tuple[subprocess.Popen[bytes], int]:
@@ -38,16 +51,27 @@ def how_it_ended(code: int) -> str:
         return f"signal {-code}"
 
 
+def call_this_process(name: str) -> None:
+    """The name under which `ps -o comm` and `top` show it, where the system has such; 15 characters at most."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
+
+
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def die_with_parent() -> None:
+    """Let the kernel end this process when its parent is gone, where it can: also while a handler holds the GIL.
+
+    It looks at the thread that started us; ours live as long as their processes do.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def hold(fd: int) -> None:
     """End this process at once when the pipe `fd` closes: nobody renews its lease, so its jobs are others' soon."""
-
-    if sys.platform == "linux":
-        # The kernel sees to it also where a handler holds the GIL. It looks at the thread that started us; ours live as
-        # long as their processes do.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
 
     def watch() -> None:
         try:

@@ -1,6 +1,7 @@
 """The pool: starts worker processes, keeps their leases, sees their deaths, and starts others in their place."""
 
 import logging
+import os
 import selectors
 import signal
 import time
@@ -9,7 +10,9 @@ from collections.abc import Sequence
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError
 from postroom.workers import autopsy
+from postroom.workers.forkserver import ForkServer
 from postroom.workers.keeper import Keeper
+from postroom.workers.lifeline import Started, spawn
 from postroom.workers.process import Death, WorkerProcess
 from postroom.workers.runner import Runner
 from postroom.workers.worker import GRACE, RECYCLED, Orders
@@ -28,7 +31,7 @@ class Pool:
     """Runs `count` worker processes until it is told to stop.
 
     Args:
-        command: what starts a worker process (process.py).
+        command: what starts a worker process, or a fork server (postroom/worker_process.py).
     """
 
     def __init__(self, app: Postroom, command: Sequence[str], orders: Orders, count: int) -> None:
@@ -41,10 +44,12 @@ class Pool:
         self._told = 0
         self._stopped_at = 0.0
         self._selector = selectors.DefaultSelector()
+        self._forks = ForkServer([*command, "serve"], {"target": orders.target, "verbose": orders.verbose})
 
     def run(self) -> None:
         """Work until stopped, or, in a burst, until all processes are through."""
         keeper = Keeper(self._app)
+        self._forks.wait(lambda: bool(self._stops))
         self._due = [] if self._stops else [0.0] * self._count
         try:
             while self._processes or self._due:
@@ -56,8 +61,10 @@ class Pool:
                     death = process.reap()
                     if death is not None:
                         self._bury(process, death, keeper)
+                self._reap_adopted()
                 self._kill_late()
         finally:
+            self._forks.close()
             for process in self._processes:
                 process.close()
             keeper.stop()
@@ -93,7 +100,7 @@ class Pool:
         self._due = [at for at in self._due if at > now]
         for _ in due:
             try:
-                process = WorkerProcess(self._command, self._orders)
+                process = WorkerProcess(self._start, self._orders)
             except OSError as error:
                 log.error("no worker process could be started, trying again: %s", error)
                 self._due.append(now + LAST_PAUSE / 10)
@@ -102,6 +109,22 @@ class Pool:
             keeper.add(process.name, process.board)
             if process.pidfd >= 0:
                 self._selector.register(process.pidfd, selectors.EVENT_READ)
+
+    def _start(self, order: str, fds: Sequence[int]) -> Started:
+        forked = self._forks.fork(order, fds)
+        if forked is not None:
+            return forked
+        process, lifeline = spawn([*self._command, "work", order], fds=fds)
+        return Started(process.pid, lifeline, process)
+
+    def _reap_adopted(self) -> None:
+        """See off the children of dead descendants: a pool inherits them, as the first process of a container does."""
+        ours = {process.pid for process in self._processes} | {self._forks.pid}
+        try:
+            while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in ours:
+                os.waitpid(ended.si_pid, 0)
+        except ChildProcessError:
+            return
 
     def _wait(self) -> None:
         if self._selector.get_map():

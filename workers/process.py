@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from postroom.workers.board import Board, Running
-from postroom.workers.lifeline import how_it_ended, spawn
+from postroom.workers.lifeline import Started, how_it_ended
 from postroom.workers.worker import Orders, new_process_name
 
 log = logging.getLogger("postroom.pool")
@@ -18,6 +18,11 @@ log = logging.getLogger("postroom.pool")
 HUNG = 60.0
 """Seconds for which a main loop may stand still with no job running, before the process is killed."""
 _STACK_BYTES = 4000
+
+FDS = ("board", "stack")
+"""The descriptors that a worker process gets, as its order names them."""
+Start = Callable[[str, Sequence[int]], Started]
+"""Starts a worker process: gets its order as JSON, and the descriptors FDS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +45,26 @@ class WorkerProcess:
     """A started worker process.
 
     Args:
-        command: what starts it; gets the orders, its name, and three descriptors as JSON, then its lifeline.
+        start: starts it; its order holds the orders, its name and the descriptors.
+
+    Raises:
+        OSError: it could not be started.
     """
 
-    def __init__(self, command: Sequence[str], orders: Orders) -> None:
+    def __init__(self, start: Start, orders: Orders) -> None:
         self.orders = orders
         self.name = new_process_name()
         self.board = Board(orders.slots)
         self._stack = os.memfd_create("postroom-stack")
-        fds = {"board": self.board.fd, "stack": self._stack}
-        said = json.dumps({"orders": asdict(orders), "process": self.name, **fds})
-        self._process, self._lifeline = spawn([*command, said], fds=tuple(fds.values()))
-        self.pid = self._process.pid
+        fds = (self.board.fd, self._stack)
+        order = {"orders": asdict(orders), "process": self.name, **dict(zip(FDS, fds, strict=True))}
+        try:
+            self._started = start(json.dumps(order), fds)
+        except OSError:
+            os.close(self._stack)
+            self.board.close()
+            raise
+        self.pid = self._started.pid
         self.started = time.monotonic()
         self.killed = False
         """We have killed it."""
@@ -112,7 +125,9 @@ class WorkerProcess:
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if pid == 0:
             return None
-        code = self._process.returncode = os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(status)
+        if self._started.popen is not None:
+            self._started.popen.returncode = code
         peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         stack = os.pread(self._stack, _STACK_BYTES, 0).decode(errors="replace")
         return Death(code, peak, stack)
@@ -120,7 +135,7 @@ class WorkerProcess:
     def close(self) -> None:
         """Let go of what belongs to it. Its handlers' own children do not outlive it."""
         self.kill_group()
-        for fd in (self._lifeline, self._stack, *((self.pidfd,) if self.pidfd >= 0 else ())):
+        for fd in (self._started.lifeline, self._stack, *((self.pidfd,) if self.pidfd >= 0 else ())):
             os.close(fd)
         self.board.close()
 

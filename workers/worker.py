@@ -18,7 +18,7 @@ from postroom.workers.choice import Choice
 from postroom.workers.consumer import Consumer, Executor
 from postroom.workers.control import Control
 from postroom.workers.coroutines import Coroutines
-from postroom.workers.isolated import Isolated
+from postroom.workers.isolated import Isolated, WarmProcess
 from postroom.workers.memory import resident_bytes
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD
 from postroom.workers.rq_runner import RqRunner
@@ -81,11 +81,17 @@ def new_process_name() -> str:
 class Worker:
     """Runs jobs until it is told to stop. Somebody outside renews its lease (keeper.py).
 
+    Args:
+        warm: an isolated process that is there already.
+
     Raises:
         ConfigError: a queue's name or weight is wrong, or a task must be isolated and there is no target.
     """
 
-    def __init__(self, app: Postroom, orders: Orders, process: str, board: Board) -> None:
+    def __init__(
+        self, app: Postroom, orders: Orders, process: str, board: Board, warm: WarmProcess | None = None
+    ) -> None:
+        self._warm = warm
         self._app, self._orders, self._process, self._board = app, orders, process, board
         named = orders.queues or tuple(sorted({task.queue for task in app.tasks.values()})) or ("default",)
         self._choice = Choice(named)
@@ -149,7 +155,7 @@ class Worker:
         }
         if orders.target:
             first, count = orders.first_isolated, orders.isolated
-            executors[ISOLATED] = Isolated(orders.target, self._runner, board, first, count, grace, done)
+            executors[ISOLATED] = Isolated(orders.target, self._runner, board, first, count, grace, done, self._warm)
         return executors
 
     def _make_waiters(self) -> Mapping[str, Waiter]:

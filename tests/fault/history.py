@@ -20,6 +20,8 @@ class Run:
     token: int
     attempt: int
     pid: int
+    parent: int
+    """The process that started this one: what strikes it strikes both."""
     at: float
 
 
@@ -61,7 +63,7 @@ class History:
 
     def run(self, what: str, job_id: str, token: int, attempt: int) -> None:
         """A handler of this process started, ended or failed."""
-        self._write("runs", f"{what} {job_id} {token} {attempt} {os.getpid()} {time.time():.6f}\n")
+        self._write("runs", f"{what} {job_id} {token} {attempt} {os.getpid()} {os.getppid()} {time.time():.6f}\n")
 
     def fault(self, what: str, pid: int = 0) -> None:
         """Something is broken now, or mended. Written before it is done, so that no effect is older than its cause."""
@@ -91,7 +93,7 @@ class History:
 
     def all_runs(self) -> list[Run]:
         """What handlers did, in that order."""
-        return [Run(w[0], w[1], int(w[2]), int(w[3]), int(w[4]), float(w[5])) for w in self._lines("runs")]
+        return [Run(w[0], w[1], int(w[2]), int(w[3]), int(w[4]), int(w[5]), float(w[6])) for w in self._lines("runs")]
 
     def all_faults(self) -> list[Fault]:
         """What was broken, in that order."""

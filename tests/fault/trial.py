@@ -20,7 +20,7 @@ from tests.fault.history import FOLDER, History
 from tests.fault.recorder import Recorder
 from tests.fault.scan import scan
 from tests.fault.verdict import Verdict, judge
-from tests.integration.programs import Process, Program
+from tests.integration.programs import Process, Program, children
 
 PROGRAM = "tests.fault.program:app"
 ROOT = Path(__file__).parents[2]
@@ -73,10 +73,7 @@ class Trial:
 
     def children(self, pool: Process) -> list[int]:
         """The pool's worker processes."""
-        try:
-            return [int(pid) for pid in Path(f"/proc/{pool.pid}/task/{pool.pid}/children").read_text().split()]
-        except FileNotFoundError:
-            return []
+        return children(pool.pid)
 
     def send(self, pid: int, number: signal.Signals, what: str = "") -> None:
         """Signal a process, and write it down before."""
@@ -88,10 +85,10 @@ class Trial:
 
     def kill_all(self, pool: Process) -> None:
         """SIGKILL a pool and its worker processes at one stroke, as a host that is lost."""
-        children = self.children(pool)
-        self.history.faults("SIGKILL", children)
+        pids = self.children(pool)
+        self.history.faults("SIGKILL", pids)
         os.kill(pool.pid, signal.SIGSTOP)  # it must not see its children die
-        for pid in children:
+        for pid in pids:
             os.killpg(pid, signal.SIGKILL)
         pool.kill()
 

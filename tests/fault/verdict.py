@@ -12,7 +12,7 @@ from tests.fault.recorder import ENDS
 from tests.fault.scan import Scan
 
 EARLY = 0.5
-"""Seconds: a fault is on the disk before it strikes, which may take a moment, and clocks are read before lines are written."""
+"""Seconds: a fault is on the disk before it strikes, which may take a moment."""
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ def runs_again(runs: Sequence[Run], faults: Sequence[Fault]) -> Iterator[Again]:
         for before, after in pairwise(sorted(starts, key=lambda run: run.at)):
             causes = [
                 fault
-                for fault in (*by_pid[before.pid], *(by_pid[0] if before.pid else ()))
+                for fault in (*by_pid[before.pid], *by_pid[before.parent], *by_pid[0])
                 if before.at - EARLY <= fault.at <= after.at + EARLY
             ]
             yield Again(before, after, max(causes, key=lambda fault: fault.at) if causes else None)

@@ -49,6 +49,29 @@ def working(app: Postroom, *queues: str, duties: bool = True, **options: Any) ->
         assert not thread.is_alive()
 
 
+def children(pid: int) -> list[int]:
+    """The processes that `pid` has started, from any thread, and not yet buried; but not the fork server of a pool."""
+    try:
+        found = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)]
+    except FileNotFoundError:
+        return []
+    return [child for child in found if _name(child) != "postroom-forks"]
+
+
+def _children(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except OSError:  # the thread has ended
+        return []
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 class Process:
     """A process whose output goes to a file."""
 
@@ -79,8 +102,7 @@ class Process:
 
     def signal_all(self, number: int) -> None:
         """Send it, and the processes that it has started, a signal."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        for pid in (self.pid, *map(int, children)):
+        for pid in (self.pid, *children(self.pid)):
             os.kill(pid, number)
 
     def wait(self, seconds: float = 30) -> int:

@@ -12,8 +12,8 @@ import pytest
 
 from postroom import Job, Postroom
 from postroom.jobs.errors import JobCanceled, JobFailed
-from tests.integration.programs import Program, until, working
-from tests.integration.test_pool import alive, children, clean, enqueue, field, noted, stop, times
+from tests.integration.programs import Program, children, until, working
+from tests.integration.test_pool import alive, clean, enqueue, field, noted, stop, times
 
 JOBS = """
 import asyncio, ctypes, os, re, subprocess, sys, time

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from postroom import Job, Postroom
 from postroom.jobs.errors import JobFailed
-from tests.integration.programs import Process, Program, until
+from tests.integration.programs import Process, Program, children, until
 
 JOBS = """
 import ctypes, os, re, sys, time
@@ -86,18 +85,6 @@ def pids(shop: Program) -> set[int]:
 
 def enqueue(app: Postroom, task: str, *args: object, **options: Any) -> Job[Any]:
     return app.enqueue(f"jobs.{task}", *args, queue="q", **options)
-
-
-def children(pid: int) -> list[int]:
-    """The processes that `pid` has started, from any thread, and not yet buried."""
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)]
-
-
-def _children(task: Path) -> Iterator[str]:
-    try:
-        yield from (task / "children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return
 
 
 def alive(pid: int) -> bool:

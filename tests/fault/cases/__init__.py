@@ -15,4 +15,4 @@ _CASES: tuple[Case, ...] = (
     *(child_stopped, pool_stopped, group_stopped),
     *(deploy, slow_first),
 )
-ALL: dict[str, Case] = {getattr(case, "__name__"): case for case in _CASES}
+ALL: dict[str, Case] = {case.__name__: case for case in _CASES}

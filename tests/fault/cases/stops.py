@@ -29,9 +29,7 @@ def group_stopped(ground: Ground) -> Iterator[Verdict]:
     yield from _stopped(ground, "group stopped", pool=True, children=True, jobs=400, seconds=0.2)
 
 
-def _stopped(
-    ground: Ground, case: str, *, pool: bool, children: bool, jobs: int, seconds: float
-) -> Iterator[Verdict]:
+def _stopped(ground: Ground, case: str, *, pool: bool, children: bool, jobs: int, seconds: float) -> Iterator[Verdict]:
     with Trial(case, ground.url, ground.seed, lease=LEASE) as trial:
         frozen, other = trial.pool("-p", "2", "-c", "4"), trial.pool("-p", "1", "-c", "4")
         producer = trial.produce(jobs, "work", [seconds])
