@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from postroom.jobs.errors import DuplicateJob
 from postroom.jobs.keys import Keys
-from postroom.jobs.messages import Message, Placement
+from postroom.jobs.messages import Batch, Placement
 from postroom.jobs.scripts import SCRIPTS
 from postroom.jobs.times import rq_time
 
@@ -42,24 +42,21 @@ def script(
     return Call(found.command(keys, {**common, **args}, jobs), parse, found.source)
 
 
-def enqueue(space: Keys, queue: str, messages: Sequence[Message], place: Placement) -> Call[list[str]]:
+def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[list[str]]:
     """Write new jobs of one queue; the reply is their ids.
 
     The reply's reading raises:
         DuplicateJob: the first id that is taken by another job; the other jobs of the batch are written.
     """
-    jobs: list[Any] = []
-    for message in messages:
-        jobs += (message.job_id, message.nonce, len(message.fields), *message.fields)
     keys = {"queues": space.queues(), "queue": space.queue(queue), "scheduled": space.scheduled(queue)}
-    args = {"where": place.where, "due": place.due, "delay": place.delay}
+    args = {"where": place.where, "due": place.due, "delay": place.delay, "count": len(batch.fields)}
 
     def ids(replies: list[int]) -> list[str]:
         if -1 in replies:
-            raise DuplicateJob(messages[replies.index(-1)].job_id)
-        return [message.job_id for message in messages]
+            raise DuplicateJob(batch.ids[replies.index(-1)])
+        return batch.ids
 
-    return script("enqueue", ids, space, keys, args, jobs)
+    return script("enqueue", ids, space, keys, args, [*batch.fields, *batch.jobs])
 
 
 def claim(

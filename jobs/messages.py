@@ -1,9 +1,9 @@
-"""The message: one call on its way, as the fields of its hash."""
+"""The message: calls on their way, as the fields of their jobs' hashes."""
 
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from postroom.jobs.codecs import JSON, encode_call
@@ -13,16 +13,28 @@ from postroom.jobs.times import rq_time
 
 BATCH_JOBS = 500
 BATCH_BYTES = 1_000_000
+_ID = 12
+"""Bytes of an id. Twice as many hexadecimal digits: unique without asking anybody, short in the job's key and on its
+queue's list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One job, ready to be written: its id, the nonce that tells a replay from a rival, and its hash's fields."""
+@dataclass(slots=True)
+class Batch:
+    """Jobs of one task with the same options, ready to be written by one script."""
 
-    job_id: str
-    nonce: str
     fields: list[Any]
-    size: int
+    """What all their hashes have in common: field, value, …"""
+    ids: list[str] = field(default_factory=list)
+    jobs: list[Any] = field(default_factory=list)
+    """For each job its id, the nonce that tells a replay from a rival ('' where the id is ours), its data."""
+    size: int = 0
+    """Bytes of data."""
+
+    def add(self, job_id: str, nonce: str, data: bytes) -> None:
+        """One more job."""
+        self.ids.append(job_id)
+        self.jobs += (job_id, nonce, data)
+        self.size += len(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +55,65 @@ class Placement:
         return cls("front" if options.at_front else "back")
 
 
-def new_id() -> str:
-    """24 hexadecimal digits: unique without asking anybody, short in the job's key and on its queue's list."""
-    return os.urandom(12).hex()
-
-
-def message(
-    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options, limit: int, at: str | None = None
-) -> Message:
-    """The message of one call.
+def batch_of_one(
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options, limit: int, at: float | None = None
+) -> Batch:
+    """One call.
 
     Args:
         name: the task's.
         limit: the most bytes of the encoded call.
-        at: now, as RQ writes it.
+        at: now, in seconds since the epoch.
 
     Raises:
         EncodeError: an argument that the codec cannot carry.
         Rejected: the call is larger than `limit`.
     """
+    batch = Batch(_fields(options, rq_time(at)))
+    data = _data(name, args, kwargs, limit)
+    if options.job_id is None:
+        batch.add(os.urandom(_ID).hex(), "", data)
+    else:
+        batch.add(options.job_id, os.urandom(6).hex(), data)
+    return batch
+
+
+def batches(name: str, calls: Iterable[Sequence[Any]], options: Options, limit: int) -> Iterator[Batch]:
+    """Many calls in batches for one script each, bounded by number and bytes, made when asked for."""
+    batch: Batch | None = None
+    ids = ""
+    for args in calls:
+        data = _data(name, args, {}, limit)
+        if batch and batch.size + len(data) > BATCH_BYTES:
+            yield batch
+            batch = None
+        if batch is None:
+            batch = Batch(_fields(options, rq_time(time.time())))
+            ids = os.urandom(_ID * BATCH_JOBS).hex()
+        start = 2 * _ID * len(batch.ids)
+        batch.add(ids[start : start + 2 * _ID], "", data)
+        if len(batch.ids) == BATCH_JOBS:
+            yield batch
+            batch = None
+    if batch:
+        yield batch
+
+
+def _data(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int) -> bytes:
     data = encode_call(name, args, kwargs)
     if len(data) > limit:
         raise Rejected(
             f"{name}: the call has {len(data):,} bytes, the limit is {limit:,} (payload_limit): "
             "store the large part elsewhere and send its name"
         )
-    at = at or rq_time()
+    return data
+
+
+def _fields(options: Options, at: str) -> list[Any]:
+    """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
     status = "scheduled" if scheduled else "queued"
-    fields: list[Any] = ["data", data, "origin", options.queue, "status", status, "created_at", at, "p:type", JSON]
+    fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", JSON]
     if not scheduled:
         fields += ["enqueued_at", at]
     if scheduled and options.at_front:
@@ -80,31 +122,4 @@ def message(
         fields += ["timeout", whole_seconds(options.timeout)]
     if options.result_ttl is not None:
         fields += ["result_ttl", whole_seconds(options.result_ttl)]
-    nonce = ""
-    if options.job_id is not None:
-        nonce = os.urandom(6).hex()
-        fields += ["p:nonce", nonce]
-    return Message(options.job_id or new_id(), nonce, fields, len(data))
-
-
-def batches(
-    name: str, calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], options: Options, limit: int
-) -> Iterator[list[Message]]:
-    """Messages of many calls in batches for one script each, bounded by number and bytes, made when asked for."""
-    batch: list[Message] = []
-    size = 0
-    at = ""
-    for args, kwargs in calls:
-        if not batch:
-            at = rq_time(time.time())
-        one = message(name, args, kwargs, options, limit, at)
-        if batch and size + one.size > BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(one)
-        size += one.size
-        if len(batch) == BATCH_JOBS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    return fields

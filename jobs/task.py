@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from postroom.jobs import calls
-from postroom.jobs.broker import Broker
+from postroom.jobs.broker import Broker, RoundTrip
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.job import Job
-from postroom.jobs.messages import Message, Placement, batches, message
+from postroom.jobs.messages import Batch, Placement, batch_of_one, batches
 from postroom.jobs.options import OptionFields, Options
 from postroom.jobs.results import Listener
 from postroom.jobs.retry import Retry
@@ -57,12 +57,12 @@ class Prepared(Generic[P, R]):
             DuplicateJob: the `job_id` is taken.
             Unavailable: the server was not reached within the deadline.
         """
-        job_ids = self.counter.broker.run(self._call([self._message(args, kwargs)]))
+        job_ids = self.counter.broker.run(self._call(self._batch(args, kwargs)))
         return self._job(job_ids[0])
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """`enqueue`, for an event loop."""
-        job_ids = await self.counter.broker.arun(self._call([self._message(args, kwargs)]))
+        job_ids = await self.counter.broker.arun(self._call(self._batch(args, kwargs)))
         return self._job(job_ids[0])
 
     @overload
@@ -80,28 +80,43 @@ class Prepared(Generic[P, R]):
             ConfigError: the options have a `job_id`.
         """
         if isinstance(calls, Collection):
-            return [job_id for batch in self._batches(calls) for job_id in self.counter.broker.run(self._call(batch))]
+            return self._send(self._batches(calls))
         return _Acknowledged(self.counter.broker.run(self._call(batch)) for batch in self._batches(calls))
 
     def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> AsyncIterator[str]:
         """`enqueue_many` of any iterable, for an event loop: iterate over the result (`async for`) to enqueue."""
         return _AsyncAcknowledged(self._asend(self._batches(calls)))
 
-    async def _asend(self, batches: Iterator[list[Message]]) -> AsyncIterator[str]:
+    def _send(self, batches: Iterator[Batch]) -> list[str]:
+        """While the server works on one batch the next is made. It leaves when that one is acknowledged, not before."""
+        broker, ids = self.counter.broker, list[str]()
+        under_way: RoundTrip | None = None
+        try:
+            for batch in batches:
+                made = broker.round_trip([self._call(batch)])
+                acknowledged, under_way = under_way, None
+                ids += acknowledged.reply() if acknowledged else []
+                made.send()
+                under_way = made
+        finally:
+            ids += under_way.reply() if under_way else []
+        return ids
+
+    async def _asend(self, batches: Iterator[Batch]) -> AsyncIterator[str]:
         for batch in batches:
             for job_id in await self.counter.broker.arun(self._call(batch)):
                 yield job_id
 
-    def _message(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Message:
-        return message(self.name, args, kwargs, self.options, self.counter.settings.payload_limit)
+    def _batch(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Batch:
+        return batch_of_one(self.name, args, kwargs, self.options, self.counter.settings.payload_limit)
 
-    def _batches(self, calls: Iterable[Sequence[Any]]) -> Iterator[list[Message]]:
+    def _batches(self, calls: Iterable[Sequence[Any]]) -> Iterator[Batch]:
         if self.options.job_id is not None:
             raise ConfigError(f"job_id={self.options.job_id!r} is for one job, not for many")
-        return batches(self.name, ((args, {}) for args in calls), self.options, self.counter.settings.payload_limit)
+        return batches(self.name, calls, self.options, self.counter.settings.payload_limit)
 
-    def _call(self, messages: Sequence[Message]) -> calls.Call[list[str]]:
-        return calls.enqueue(self.counter.broker.keys, self.options.queue, messages, Placement.of(self.options))
+    def _call(self, batch: Batch) -> calls.Call[list[str]]:
+        return calls.enqueue(self.counter.broker.keys, self.options.queue, batch, Placement.of(self.options))
 
     def _job(self, job_id: str) -> Job[R]:
         return Job(job_id, self.counter.broker, self.counter.listener)

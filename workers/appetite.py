@@ -1,10 +1,8 @@
 """Appetite: how many jobs of a queue a worker can start soon. It never claims more."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
-
-from postroom.workers.ready import Ready
 
 MOST = 500
 """The most jobs of one claim."""
@@ -34,7 +32,7 @@ class Appetite:
         self._shares = dict(shares)
         self._pace = pace
 
-    def jobs(self, executors: Mapping[str, Places], fresh: int = 0) -> int:
+    def jobs(self, executors: Mapping[str, Places]) -> int:
         """How many to claim now: what fits the free places of every executor that the queue's jobs need, and what they
         will get through in AHEAD seconds.
         """
@@ -43,16 +41,13 @@ class Appetite:
             for kind, share in self._shares.items()
             if share > 0.02 and kind in executors
         )
-        waiting = fresh + sum(executor.waiting for executor in executors.values())
+        waiting = sum(executor.waiting for executor in executors.values())
         most = min(2 * MOST, fits + int(self._pace.per_second * AHEAD))
         # While more than half of what can be started soon is here, a claim would cost more than it brings.
         return 0 if 2 * waiting > most else min(MOST, most - waiting)
 
-    def learn(self, jobs: Iterable[Ready]) -> None:
-        """A claim brought these."""
-        counts: dict[str, int] = {}
-        for ready in jobs:
-            counts[ready.executor] = counts.get(ready.executor, 0) + 1
+    def learn(self, counts: Mapping[str, int]) -> None:
+        """A claim brought so many jobs for these executors."""
         total = sum(counts.values())
         if total:
             for kind in {*self._shares, *counts}:

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
+from postroom.jobs.broker import RoundTrip
 from postroom.jobs.errors import BrokerError, ScriptFailed
 from postroom.workers.appetite import Appetite, Pace
 from postroom.workers.choice import Choice
 from postroom.workers.claimed import read_claim
-from postroom.workers.outbox import Outbox
+from postroom.workers.outbox import Outbox, Settle
 from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
 
@@ -27,8 +28,6 @@ STUCK = 0.25
 """Seconds that a claimed job may wait for a busy executor before it is given back."""
 REFUSED = 1.0
 """Seconds until a queue that the server refuses is asked again."""
-BUSY = 2000
-"""Jobs a second from which on claimed jobs wait for the next call to be on its way."""
 PAUSED = 0.25
 """Seconds between two looks at a paused queue."""
 
@@ -81,7 +80,6 @@ class Consumer:
         self._refused: set[str] = set()
         self._outage = False
         self.closing = False
-        self._fresh: list[Ready] = []
         self.claims = 0
         self.settled = 0
         self.executors: Mapping[str, Executor] = {}
@@ -103,31 +101,39 @@ class Consumer:
         """
         self._wake.clear()
         self._give_back_stuck()
-        settles = self.outbox.take()
+        # The claim leaves first: while the server makes it, the settles are built; while it settles, what was claimed
+        # is read and begun.
         claim = None if self.closing else self._next_claim()
-        if not settles and claim is None:
-            if not self._start():
-                self._rest()
+        asked = self._send([claim[2]]) if claim else None
+        settles = self.outbox.take()
+        told = self._send([call for call, _ in settles]) if settles else None
+        if asked is None and told is None:
+            self._rest()
             return []
-        asked = [call for call, _ in settles] + ([claim[2]] if claim else [])
+        empty: list[str] = []
+        failed: BrokerError | None = None
         try:
-            replies = self._broker.try_many(asked, meanwhile=self._start)
+            if claim and asked:
+                empty = self._claimed(claim[0], claim[1], asked.replies()[0])
         except BrokerError as error:
+            failed = error
+        try:
+            if told:
+                self._settled(settles, told.replies())
+        except BrokerError as error:
+            failed = error
             self.outbox.put_back(settles)
-            self._say_once(error)
-            return []
-        self._back_again()
-        for (_, part), reply in zip(settles, replies, strict=False):
-            count = self.outbox.settled(part, reply)
-            self.settled += count
-            self._pace.add(count)
-        return self._claimed(claim[0], claim[1], replies[-1]) if claim else []
+        if failed:
+            self._say_once(failed)
+        else:
+            self._back_again()
+        return empty
 
     @property
     def at_rest(self) -> bool:
         """Nothing runs, nothing waits, nothing to tell, and no queue that may have a job."""
         quiet = not any(executor.busy or executor.waiting for executor in self.executors.values())
-        return quiet and not self._fresh and self.outbox.empty and not self._awake
+        return quiet and self.outbox.empty and not self._awake
 
     @property
     def busy(self) -> int:
@@ -140,10 +146,7 @@ class Consumer:
 
     def take_back(self) -> list[Ready]:
         """What no executor has begun."""
-        taken = [ready for executor in self.executors.values() for ready in executor.take_back()]
-        taken += self._fresh
-        self._fresh = []
-        return taken
+        return [ready for executor in self.executors.values() for ready in executor.take_back()]
 
     def give_back(self) -> None:
         """What no executor has begun, others may have."""
@@ -155,7 +158,7 @@ class Consumer:
         wants = {
             queue: want
             for queue, since in list(self._awake.items())  # waiters add to it
-            if since <= now and (want := self._appetites[queue].jobs(self.executors, len(self._fresh))) > 0
+            if since <= now and (want := self._appetites[queue].jobs(self.executors)) > 0
         }
         queue = self._choice.next(wants)
         if queue is None:
@@ -184,38 +187,38 @@ class Consumer:
             return []
         self._requests[queue] += 1
         jobs = read_claim(reply, queue, time.monotonic())
-        self._keep(queue, [self._read(job) for job in jobs])
+        self._begin(queue, [self._read(job) for job in jobs])
         if not reply or (0 < len(jobs) < limit and not self._thorough):
             # The list is empty, or may be: the waiter finds out, for nothing. In a burst there is none.
             self._awake.pop(queue, None)
             return [queue]
         return []
 
-    def _keep(self, queue: str, read: Sequence[Ready | Outcome]) -> None:
-        """A claim brought these. They start when the next call is on its way, so that server and handlers work at the
-        same time: started now, short jobs would all be run before this thread gets to speak again.
-        """
+    def _begin(self, queue: str, read: Sequence[Ready | Outcome]) -> None:
+        """A claim brought these: give them to their executors."""
         if not read:
             return
         self.claims += 1
+        by_executor: dict[str, list[Ready]] = {}
         for one in read:
             if isinstance(one, Outcome):
                 self.outbox.add(one)
             else:
-                self._fresh.append(one)
-        self._appetites[queue].learn(self._fresh)
-        if self._pace.per_second < BUSY:
-            self._start()
-
-    def _start(self) -> bool:
-        """Give the executors what the last claim brought; False where it brought nothing."""
-        fresh, self._fresh = self._fresh, []
-        by_executor: dict[str, list[Ready]] = {}
-        for ready in fresh:
-            by_executor.setdefault(ready.executor, []).append(ready)
+                by_executor.setdefault(one.executor, []).append(one)
+        self._appetites[queue].learn({name: len(jobs) for name, jobs in by_executor.items()})
         for name, jobs in by_executor.items():
             self.executors[name].give(jobs)
-        return bool(fresh)
+
+    def _settled(self, settles: Sequence[Settle], replies: Sequence[Any]) -> None:
+        for (_, part), reply in zip(settles, replies, strict=True):
+            count = self.outbox.settled(part, reply)
+            self.settled += count
+            self._pace.add(count)
+
+    def _send(self, asked: Sequence[calls.Call[Any]]) -> RoundTrip:
+        trip = self._broker.round_trip(asked)
+        trip.send()
+        return trip
 
     def _give_back_stuck(self) -> None:
         """What waits behind slow jobs, others may have."""

@@ -1,11 +1,13 @@
 -- enqueue: write new jobs of one queue and put their ids where they belong.
 local queues, queue, scheduled = unpack(KEYS)
-local rq, own, now, where, due, delay = unpack(ARGV, 1, 6)
--- jobs: id, nonce ('' where the id was made for this job alone), number of strings that follow, field, value, …
+local rq, own, now, where, due, delay, count = unpack(ARGV, 1, 7)
+-- jobs: first `count` strings that all their hashes have in common: field, value, …
+--   then for each: id, nonce ('' where the id was made for this job alone), data
 -- where: 'back', 'front' or 'scheduled' (at `due`, or `delay` seconds from now)
 -- returns for each job: 1 written, 0 this very job was written before (a replay), -1 the id is another job's
 --@include clock
 --@include tombstone
+local FIELDS, JOBS = 8, 8 + count
 
 local function known(id, nonce)
   if redis.call('EXISTS', rq .. 'job:' .. id, own .. 'gone:' .. id) == 0 then return 1 end
@@ -17,17 +19,22 @@ local function known(id, nonce)
   return deleted == nonce and 0 or 1
 end
 
-local replies, ids, fields, new, at = {}, {}, {}, {}, 7
-while ARGV[at] do
-  local id, count = ARGV[at], tonumber(ARGV[at + 2])
-  local reply = new[id] and -1 or known(id, ARGV[at + 1])
+-- One look for a whole batch: hardly any was sent before.
+local keys = {}
+for at = JOBS, #ARGV, 3 do
+  keys[#keys + 1], keys[#keys + 2] = rq .. 'job:' .. ARGV[at], own .. 'gone:' .. ARGV[at]
+end
+local all_new = redis.call('EXISTS', unpack(keys)) == 0
+
+local replies, ids, places, new = {}, {}, {}, {}
+for at = JOBS, #ARGV, 3 do
+  local id = ARGV[at]
+  local reply = new[id] and -1 or all_new and 1 or known(id, ARGV[at + 1])
   if reply == 1 then
     new[id] = true
-    ids[#ids + 1] = id
-    fields[#ids] = at + 3
+    ids[#ids + 1], places[#ids + 1] = id, at
   end
   replies[#replies + 1] = reply
-  at = at + 3 + count
 end
 if #ids == 0 then return replies end
 
@@ -46,7 +53,8 @@ else
 end
 redis.call('SADD', queues, queue)
 for i, id in ipairs(ids) do
-  local first = fields[i]
-  redis.call('HSET', rq .. 'job:' .. id, unpack(ARGV, first, first + ARGV[first - 1] - 1))
+  local job, nonce, data = rq .. 'job:' .. id, ARGV[places[i] + 1], ARGV[places[i] + 2]
+  redis.call('HSET', job, 'data', data, unpack(ARGV, FIELDS, JOBS - 1))
+  if nonce ~= '' then redis.call('HSET', job, 'p:nonce', nonce) end
 end
 return replies

@@ -7,7 +7,7 @@ import pytest
 
 from postroom import Postroom
 from postroom.jobs import calls
-from postroom.jobs.messages import Message, Placement
+from postroom.jobs.messages import Batch, Placement
 from tests.lua.table import Table
 
 IDS = [f"job-{i:03}" for i in range(500)]
@@ -20,9 +20,11 @@ LEASES = {"postroom:leases", "postroom:held:w1", "postroom:token"}
 def enqueue(app: Postroom, where: str = "back") -> list[str]:
     """All of them in one call."""
     status = "scheduled" if where == "scheduled" else "queued"
-    messages = [Message(i, "", ["data", "[]", "origin", "q", "status", status, "p:type", "j"], 2) for i in IDS]
+    batch = Batch(["origin", "q", "status", status, "p:type", "j"])
+    for job_id in IDS:
+        batch.add(job_id, "", b"[]")
     return app.broker.run(
-        calls.enqueue(app.keys, "q", messages, Placement(where, due=1 if where == "scheduled" else ""))
+        calls.enqueue(app.keys, "q", batch, Placement(where, due=1 if where == "scheduled" else ""))
     )
 
 

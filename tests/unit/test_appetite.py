@@ -6,8 +6,7 @@ import pytest
 
 from postroom.workers import appetite
 from postroom.workers.appetite import MOST, Appetite, Pace
-from postroom.workers.claimed import read_claim
-from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
+from postroom.workers.ready import COROUTINE, ISOLATED, THREAD
 
 
 @dataclass
@@ -18,16 +17,11 @@ class Places:
     waiting: int = 0
 
 
-def ready(executor: str) -> Ready:
-    (job,) = read_claim([1, b"job", *[None] * 11], "q", 0.0)
-    return Ready(job, "name", executor, 1.0, 1)
-
-
 def test_it_fills_what_is_free_and_no_more() -> None:
     hungry = Appetite({THREAD: 1.0}, Pace())
     assert hungry.jobs({THREAD: Places(10)}) == 10
     assert hungry.jobs({THREAD: Places(0)}) == 0
-    assert hungry.jobs({THREAD: Places(10)}, fresh=4) == 6
+    assert hungry.jobs({THREAD: Places(10, waiting=4)}) == 6
     assert hungry.jobs({THREAD: Places(10, waiting=6)}) == 0, "more than half is here: a claim would bring little"
 
 
@@ -50,13 +44,13 @@ def test_it_claims_ahead_as_far_as_the_pace_carries() -> None:
 def test_it_learns_where_the_jobs_go() -> None:
     executors = {THREAD: Places(10), COROUTINE: Places(1000)}
     hungry = Appetite({THREAD: 1.0}, Pace())
-    hungry.learn([])
+    hungry.learn({})
     assert hungry.jobs(executors) == 10
     for _ in range(20):
-        hungry.learn([ready(COROUTINE)] * 50)
+        hungry.learn({COROUTINE: 50})
     assert hungry.jobs(executors) == MOST
     for _ in range(20):
-        hungry.learn([ready(THREAD)])
+        hungry.learn({THREAD: 1})
     assert hungry.jobs(executors) == 10
 
 

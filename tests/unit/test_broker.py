@@ -107,7 +107,7 @@ class Down(Broker):
         super().__init__("redis://:secret@h:1/0", Keys(), deadline)
         self.error, self.seconds, self.sent = error, seconds, 0
 
-    def _send(self, commands: Any, meanwhile: Any = None) -> list[Any]:
+    def _take_off(self, packed: bytes) -> Any:
         self.sent += 1
         time.sleep(self.seconds)
         raise self.error
