@@ -23,9 +23,7 @@ def enqueue(app: Postroom, where: str = "back") -> list[str]:
     batch = Batch(["origin", "q", "status", status, "p:type", "j"])
     for job_id in IDS:
         batch.add(job_id, "", b"[]")
-    return app.broker.run(
-        calls.enqueue(app.keys, "q", batch, Placement(where, due=1 if where == "scheduled" else ""))
-    )
+    return app.broker.run(calls.enqueue(app.keys, "q", batch, Placement(where, due=1 if where == "scheduled" else "")))
 
 
 def claim(app: Postroom) -> list[Any]:
