@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_WIDTH = 12  # claim.lua: the id, then its FIELDS (lib/runnable.lua)
-
 
 @dataclass(slots=True)
 class Claimed:
@@ -44,19 +42,20 @@ def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:
     if not reply:
         return []
     token = int(reply[0])
-    return [_read(reply[i : i + _WIDTH], queue, token, at) for i in range(1, len(reply), _WIDTH)]
+    return [_read(row, queue, token, at) for row in reply[1:]]
 
 
 def claimed_from(job_id: str, token: int, stored: Mapping[bytes, bytes]) -> Claimed:
     """The claim of a job that a dead process held, from the job's whole hash."""
     names = (b"status", b"data", b"p:type", b"p:attempt", b"p:first", b"timeout", b"result_ttl", b"created_at")
     rest = (b"success_callback_name", b"p:reason", b"p:deaths")
-    row = [job_id.encode(), *(stored.get(name) for name in (*names, *rest))]
+    row = [*(stored.get(name) for name in (*names, *rest)), job_id.encode()]
     return _read(row, stored.get(b"origin", b"").decode(errors="replace"), token, 0.0)
 
 
 def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
-    job_id, _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths = row
+    # The FIELDS of lib/runnable.lua, then the id.
+    _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths, job_id = row
     # A dead letter that RQ's requeue brought back begins anew: its reason still stands, its status does not.
     redriven = reason is not None
     return Claimed(

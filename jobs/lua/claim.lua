@@ -3,15 +3,15 @@
 local queue, wip, held, leases, last_token, paused = unpack(KEYS)
 local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)
 -- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again.
--- returns: the token, then for each job its id and the values of FIELDS; {} where the list is empty;
+-- returns: the token, then for each job the values of FIELDS and its id; {} where the list is empty;
 --   {'PAUSED'} where nobody may claim
 --@include clock
 --@include runnable
 local MAX_BYTES = 1000000
 
 local function reply_with(reply, id, values)
-  reply[#reply + 1] = id
-  for i = 1, #FIELDS do reply[#reply + 1] = values[i] end
+  values[#FIELDS + 1] = id
+  reply[#reply + 1] = values
 end
 
 local last, last_claim = string.match(redis.call('HGET', held, '@' .. queue_name) or '', '^(%S+) (%S+)$')
