@@ -6,7 +6,6 @@ load and are single jobs when there is none.
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from postroom.workers.claimed import read_claim
 from postroom.workers.outbox import Outbox, Settle
 from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
+from postroom.workers.waiter import Waiters
 
 log = logging.getLogger("postroom.worker")
 
@@ -71,9 +71,9 @@ class Consumer:
     ) -> None:
         self._broker, self._keys, self._settings = app.broker, app.keys, app.settings
         self._choice, self._process, self._read, self._thorough = choice, process, read, thorough
-        self._wake = threading.Event()
+        self._waiters = Waiters(app.broker, choice.queues)
         self._pace = Pace()
-        self.outbox = Outbox(app, process, self._wake)
+        self.outbox = Outbox(app, process, self._waiters.wake)
         self._appetites = {queue: Appetite(shares[queue], self._pace) for queue in choice.queues}
         self._awake = dict.fromkeys(choice.queues, 0.0)
         self._requests = dict.fromkeys(choice.queues, 1)
@@ -84,22 +84,10 @@ class Consumer:
         self.settled = 0
         self.executors: Mapping[str, Executor] = {}
 
-    # Called by other threads ---------------------------------------------------------------------------------------
-
-    def ready(self, queue: str) -> None:
-        """A waiter saw a job on `queue`."""
-        self._awake[queue] = 0.0
-        self._wake.set()
-
-    # The loop ------------------------------------------------------------------------------------------------------
-
-    def turn(self) -> list[str]:
-        """One turn: settle what is done, claim what can be started soon, or wait until there is something to do.
-
-        Returns:
-            The queues that were found empty, for the waiters.
-        """
-        self._wake.clear()
+    def turn(self) -> None:
+        """One turn: settle what is done, claim what can be started soon, or wait until there is something to do."""
+        self._waiters.called = False
+        self._hear(0)
         self._give_back_stuck()
         # The claim leaves first: while the server makes it, the settles are built; while it settles, what was claimed
         # is read and begun.
@@ -109,12 +97,11 @@ class Consumer:
         told = self._send([call for call, _ in settles]) if settles else None
         if asked is None and told is None:
             self._rest()
-            return []
-        empty: list[str] = []
+            return
         failed: BrokerError | None = None
         try:
             if claim and asked:
-                empty = self._claimed(claim[0], claim[1], asked.replies()[0])
+                self._claimed(claim[0], claim[1], asked.replies()[0])
         except BrokerError as error:
             failed = error
         try:
@@ -127,7 +114,10 @@ class Consumer:
             self._say_once(failed)
         else:
             self._back_again()
-        return empty
+
+    def close(self) -> None:
+        """Watch no queue any more."""
+        self._waiters.close()
 
     @property
     def at_rest(self) -> bool:
@@ -157,7 +147,7 @@ class Consumer:
         now = time.monotonic()
         wants = {
             queue: want
-            for queue, since in list(self._awake.items())  # waiters add to it
+            for queue, since in self._awake.items()
             if since <= now and (want := self._appetites[queue].jobs(self.executors)) > 0
         }
         queue = self._choice.next(wants)
@@ -166,7 +156,7 @@ class Consumer:
         request, lease = self._requests[queue], self._settings.lease
         return queue, wants[queue], calls.claim(self._keys, queue, self._process, request, wants[queue], lease)
 
-    def _claimed(self, queue: str, limit: int, reply: list[Any] | ScriptFailed) -> list[str]:
+    def _claimed(self, queue: str, limit: int, reply: list[Any] | ScriptFailed) -> None:
         if isinstance(reply, ScriptFailed):
             if queue not in self._refused:
                 self._refused.add(queue)
@@ -175,7 +165,7 @@ class Consumer:
                 self._awake.pop(queue, None)
             else:
                 self._awake[queue] = time.monotonic() + REFUSED
-            return []
+            return
         if queue in self._refused:
             self._refused.remove(queue)
             log.warning("queue %s can be claimed from again", queue)
@@ -184,15 +174,15 @@ class Consumer:
                 self._awake.pop(queue, None)
             else:
                 self._awake[queue] = time.monotonic() + PAUSED
-            return []
+            return
         self._requests[queue] += 1
         jobs = read_claim(reply, queue, time.monotonic())
         self._begin(queue, [self._read(job) for job in jobs])
         if not reply or (0 < len(jobs) < limit and not self._thorough):
-            # The list is empty, or may be: the waiter finds out, for nothing. In a burst there is none.
+            # The list is empty, or may be: the waiter finds out, for nothing. In a burst nobody waits.
             self._awake.pop(queue, None)
-            return [queue]
-        return []
+            if not self._thorough:
+                self._waiters.arm(queue)
 
     def _begin(self, queue: str, read: Sequence[Ready | Outcome]) -> None:
         """A claim brought these: give them to their executors."""
@@ -231,20 +221,27 @@ class Consumer:
     def _rest(self) -> None:
         waiting = [executor for executor in self.executors.values() if executor.waiting]
         if not waiting:
-            self._wake.wait(PAUSED)
+            self._hear(PAUSED)
         elif any(executor.free for executor in waiting):
             # Jobs wait while one thread runs them: if it is not through in a moment, they are not short ones.
-            if not self._wake.wait(0.002):
+            if not self._hear(0.002):
                 for executor in waiting:
                     executor.nudge()
         else:
-            self._wake.wait(STUCK)
+            self._hear(STUCK)
+
+    def _hear(self, seconds: float) -> bool:
+        """Sleep, but for no longer than until something happens. True where it did."""
+        ready = self._waiters.wait(seconds)
+        for queue in ready:
+            self._awake[queue] = 0.0
+        return bool(ready) or self._waiters.called
 
     def _say_once(self, error: BrokerError) -> None:
         if not self._outage:
             self._outage = True
             log.error("%s. Waiting for it to come back; what is done is kept", error)
-        self._wake.wait(random.uniform(0.1, 0.5))  # noqa: S311
+        self._hear(random.uniform(0.1, 0.5))  # noqa: S311
 
     def _back_again(self) -> None:
         if self._outage:

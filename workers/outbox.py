@@ -1,10 +1,9 @@
 """The outbox: outcomes on their way to the server. None leaves before the server has answered for it."""
 
 import logging
-import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
@@ -26,7 +25,7 @@ Settle = tuple[calls.Call[list[str]], list[Outcome]]
 class Outbox:
     """Filled by any thread, emptied by the consumer's, which `wake` wakes."""
 
-    def __init__(self, app: Postroom, process: str, wake: threading.Event) -> None:
+    def __init__(self, app: Postroom, process: str, wake: Callable[[], None]) -> None:
         self._app, self._process, self._wake = app, process, wake
         self._outcomes: deque[Outcome] = deque()
         self._refused: deque[tuple[float, Sequence[Outcome]]] = deque()
@@ -40,8 +39,7 @@ class Outbox:
     def add(self, outcome: Outcome) -> None:
         """Tell the server of this."""
         self._outcomes.append(outcome)
-        if not self._wake.is_set():
-            self._wake.set()
+        self._wake()
 
     def take(self) -> list[Settle]:
         """Calls for the next round trip, each with the outcomes that it carries."""

@@ -1,16 +1,18 @@
-"""The waiter: one thread and one connection per queue that sleep until the queue has a job.
+"""The waiters: the consumer's sleep. It ends when a queue has a job, or when another thread of the process calls.
 
 `BLMOVE q q LEFT LEFT` moves the head of the list to its own head: it waits for a non-empty list without taking anything
-or changing its order, so a waiter that dies loses nothing, and a producer that only pushes (plain RQ) is heard.
+or changing its order, so a waiter that dies loses nothing, and a producer that only pushes (plain RQ) is heard. The
+consumer's thread watches these connections itself: a thread for each would cost every job of an idle worker a hand-over.
 """
 
 import logging
+import os
 import random
-import threading
+import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
 
-import redis
 from redis.exceptions import RedisError, ResponseError
 
 from postroom.jobs.broker import Broker
@@ -18,50 +20,124 @@ from postroom.jobs.broker import Broker
 log = logging.getLogger("postroom.worker")
 
 BLOCK = 2
-"""Seconds of one blocking call: how late a stop may be noticed."""
+"""Seconds of one blocking call."""
 
 
-class Waiter:
-    """Watches one queue while it is armed, and calls `ready` once when there is a job."""
+class Waiters:
+    """One connection for each of `queues` that is armed. Only `wake` may be called by other threads."""
 
-    def __init__(self, broker: Broker, queue: str, ready: Callable[[str], None]) -> None:
-        self._broker, self._queue, self._ready = broker, queue, ready
-        self._key = broker.keys.queue(queue)
-        self._armed = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._watch, name=f"postroom-wait-{queue}", daemon=True)
-        self._thread.start()
+    def __init__(self, broker: Broker, queues: Iterable[str]) -> None:
+        self._waiters = {queue: _Waiter(broker, queue) for queue in queues}
+        self._selector = selectors.DefaultSelector()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self.called = False
+        """Somebody has called since this was last set back."""
+        self._asleep = False
 
-    def arm(self) -> None:
-        """Watch for the next job."""
-        self._armed.set()
+    def wake(self) -> None:
+        """End the sleep, or the next one."""
+        # A system call only where somebody sleeps. Each side writes its own mark before it reads the other's.
+        self.called = True
+        if self._asleep:
+            os.eventfd_write(self._bell, 1)
 
-    def stop(self) -> None:
-        """Let the thread end when its blocking call does."""
-        self._stopping = True
-        self._armed.set()
+    def arm(self, queue: str) -> None:
+        """Watch for the next job of `queue`."""
+        self._ask(self._waiters[queue])
 
-    def _watch(self) -> None:
-        with self._broker.client(socket_timeout=BLOCK + self._broker.deadline) as client:
-            while not self._stopping:
-                self._armed.wait()
-                try:
-                    seen = self._has_job(client)
-                except (RedisError, OSError) as error:
-                    # The consumer speaks to the same server and says what is wrong. Here it is enough not to spin, and
-                    # not to come back at the same moment as all other waiters.
-                    log.debug("waiting for queue %s: %s", self._queue, error)
-                    time.sleep(random.uniform(0.1, 0.5))  # noqa: S311
-                    continue
-                if seen and not self._stopping:
-                    self._armed.clear()
-                    self._ready(self._queue)
+    def wait(self, seconds: float) -> list[str]:
+        """Sleep for `seconds`, or until something happens; the queues that have a job, which are armed no more."""
+        self._asleep = True
+        found = self._selector.select(0 if self.called else seconds)
+        self._asleep = False
+        ready = []
+        for key, _ in found:
+            if key.data is None:
+                os.eventfd_read(self._bell)
+            elif self._has_job(key.data):
+                ready.append(key.data.queue)
+        now = time.monotonic()
+        for waiter in self._waiters.values():
+            if waiter.again and waiter.again <= now:
+                self._ask(waiter)
+                break  # connecting may take its time
+        return ready
 
-    def _has_job(self, client: redis.Redis) -> bool:
+    def close(self) -> None:
+        """Watch no more."""
+        self._selector.close()
+        os.close(self._bell)
+        for waiter in self._waiters.values():
+            waiter.close()
+
+    def _ask(self, waiter: "_Waiter") -> None:
         try:
-            return client.blmove(self._key, self._key, BLOCK, "LEFT", "LEFT") is not None
+            connection = waiter.ask()
+        except (RedisError, OSError) as error:
+            self._failed(waiter, error)
+        else:
+            self._selector.register(connection, selectors.EVENT_READ, waiter)
+
+    def _has_job(self, waiter: "_Waiter") -> bool:
+        self._selector.unregister(waiter.socket)
+        try:
+            seen = waiter.hear()
+        except (RedisError, OSError) as error:
+            self._failed(waiter, error)
+            return False
+        if not seen:
+            self._ask(waiter)
+        return seen
+
+    def _failed(self, waiter: "_Waiter", error: Exception) -> None:
+        # The consumer speaks to the same server and says what is wrong. Here it is enough not to spin, and not to come
+        # back at the same moment as all other waiters.
+        log.debug("waiting for queue %s: %s", waiter.queue, error)
+        waiter.close()
+        waiter.again = time.monotonic() + random.uniform(0.1, 0.5)  # noqa: S311
+
+
+class _Waiter:
+    """The connection that waits for one queue. Methods raise RedisError and OSError."""
+
+    def __init__(self, broker: Broker, queue: str) -> None:
+        self.queue = queue
+        self._key = broker.keys.queue(queue)
+        self._pool = broker.client(socket_timeout=broker.deadline).connection_pool
+        self._connection: Any = None
+        self.socket: Any = None
+        self.again = 0.0
+        """When to ask again, by time.monotonic(); 0 where that is not planned."""
+
+    def ask(self) -> Any:
+        """Ask for the next job; the socket on which the answer will come."""
+        self.again = 0.0
+        if self._connection is None:
+            self._connection = self._pool.get_connection()
+            # TLS tickets come first: read here, they cannot be taken for an answer.
+            self._say("PING")
+            self.socket = self._connection._sock
+        self._connection.send_command("BLMOVE", self._key, self._key, "LEFT", "LEFT", BLOCK)
+        return self.socket
+
+    def hear(self) -> bool:
+        """The answer: is there a job?"""
+        try:
+            return self._connection.read_response() is not None
         except ResponseError:
             # Out of memory the server moves nothing, but it still tells whether there is something.
-            if client.llen(self._key):
+            if self._say("LLEN", self._key):
                 return True
             raise
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if self._connection is not None:
+            self._connection.disconnect()
+            self._pool.release(self._connection)
+            self._connection = self.socket = None
+
+    def _say(self, *command: Any) -> Any:
+        self._connection.send_command(*command)
+        return self._connection.read_response()

@@ -25,7 +25,6 @@ from postroom.workers.rq_runner import RqRunner
 from postroom.workers.runner import Runner
 from postroom.workers.slots import Slot
 from postroom.workers.threads import Threads
-from postroom.workers.waiter import Waiter
 
 log = logging.getLogger("postroom.worker")
 
@@ -129,18 +128,16 @@ class Worker:
         queues, threads = ", ".join(self._choice.queues), self._orders.concurrency
         log.info("worker %s takes %s, %d threads", self._process, queues, threads)
         executors = self._consumer.executors = self._make_executors()
-        waiters = {} if self._orders.burst else self._make_waiters()
         control = Control(app.broker, self._process, self._cancel)
         recycled = False
         try:
-            recycled = self._work(waiters)
+            recycled = self._work()
             self._wind_down()
         finally:
             control.stop()
             for executor in executors.values():
                 executor.stop()
-            for waiter in waiters.values():
-                waiter.stop()
+            self._consumer.close()
             self._resign()
         return RECYCLED if recycled else 0
 
@@ -158,17 +155,12 @@ class Worker:
             executors[ISOLATED] = Isolated(orders.target, self._runner, board, first, count, grace, done, self._warm)
         return executors
 
-    def _make_waiters(self) -> Mapping[str, Waiter]:
-        return {queue: Waiter(self._app.broker, queue, self._consumer.ready) for queue in self._choice.queues}
-
-    def _work(self, waiters: Mapping[str, Waiter]) -> bool:
+    def _work(self) -> bool:
         """The loop; True where it ended because the process has run its share."""
         looked_at = -1
         while not self._stops:
             self._board.tick()
-            for queue in self._consumer.turn():
-                if queue in waiters:
-                    waiters[queue].arm()
+            self._consumer.turn()
             self._notice()
             if self._has_run_its_share():
                 return True
