@@ -2,7 +2,7 @@
 
 `BLMOVE q q LEFT LEFT` moves the head of the list to its own head: it waits for a non-empty list without taking anything
 or changing its order, so a waiter that dies loses nothing, and a producer that only pushes (plain RQ) is heard. The
-consumer's thread watches these connections itself: a thread for each would cost every job of an idle worker a hand-over.
+consumer's thread watches these connections itself: threads for them would cost each job of an idle worker a hand-over.
 """
 
 import logging
