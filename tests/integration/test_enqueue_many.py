@@ -86,6 +86,18 @@ def test_the_ids_before_a_bad_call_are_known(send: Any, client: Any) -> None:
     assert len(acknowledged) == client.llen("rq:queue:mail") == 2 * BATCH_JOBS
 
 
+def test_the_batch_before_a_bad_call_is_acknowledged_before_the_error(send: Any, client: Any) -> None:
+    calls: list[tuple[Any]] = [*((number,) for number in range(BATCH_JOBS)), (object(),)]
+    with pytest.raises(EncodeError, match="argument 0 of type object"):
+        send.enqueue_many(calls)
+    assert client.llen("rq:queue:mail") == BATCH_JOBS
+
+
+def test_the_ids_of_a_list_are_in_order_over_many_batches(send: Any, client: Any) -> None:
+    ids = send.enqueue_many([(number,) for number in range(3 * BATCH_JOBS + 1)])
+    assert [job_id.decode() for job_id in client.lrange("rq:queue:mail", 0, -1)] == ids
+
+
 def test_the_ids_before_an_outage_are_known_and_what_they_say_is_true(send: Any) -> None:
     with Server(aof=True) as server:
         app = Postroom(server.url, deadline=0.3)
