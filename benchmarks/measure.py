@@ -18,7 +18,13 @@ class Figure:
 class Measure(Protocol):
     """One measure. All have this shape; each is a file of its own."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What `--only` calls it."""
+
+    @property
+    def repeats(self) -> bool:
+        """False where one run is enough, since it counts and does not time."""
 
     def suits(self, contender: Contender) -> bool:
         """Whether it says anything of this contender."""

@@ -1,14 +1,33 @@
-"""Postroom's no-op task and producer."""
+"""Postroom's tasks and producer."""
 
+import asyncio
+import time
+
+from benchmarks.apps import stamps as latency
 from postroom import Postroom
 from postroom.jobs.keys import Keys
 
 app = Postroom()
 
+FLOOD = 5_000  # jobs that wait at most while a flood goes on: enough to keep any worker busy
+BATCH = 500
+
 
 @app.task
-def noop() -> None:
+def noop(payload: str = "") -> None:
     """Do nothing."""
+
+
+@app.task
+def stamp(sent: float) -> None:
+    """Tell how long this job was on its way."""
+    latency.stamp(sent)
+
+
+@app.task
+async def nap(milliseconds: int) -> None:
+    """Sleep."""
+    await asyncio.sleep(milliseconds / 1000)
 
 
 def connect() -> None:
@@ -22,9 +41,30 @@ def one_by_one(count: int) -> None:
         noop.enqueue()
 
 
-def bulk(count: int) -> None:
-    """Enqueue `count` jobs as fast as the contender's API can."""
-    noop.enqueue_many([()] * count)
+def bulk(count: int, size: int) -> None:
+    """Enqueue `count` jobs as fast as the contender's API can, with so many bytes of payload."""
+    noop.enqueue_many([("x" * size,) if size else ()] * count)
+
+
+def stamps(count: int) -> None:
+    """Enqueue `count` jobs at an even pace."""
+    latency.pace(count, stamp.enqueue)
+
+
+def naps(count: int, milliseconds: int) -> None:
+    """Enqueue `count` coroutine jobs."""
+    nap.enqueue_many([(milliseconds,)] * count)
+
+
+def flood(seconds: int) -> None:
+    """Keep jobs waiting for so long, so that a worker is always busy."""
+    end, queue = time.monotonic() + seconds, Keys().queue("default")
+    with app.broker.client() as client:
+        while time.monotonic() < end:
+            if client.llen(queue) < FLOOD:
+                noop.enqueue_many([()] * BATCH)
+            else:
+                time.sleep(0.005)
 
 
 def read(count: int) -> None:

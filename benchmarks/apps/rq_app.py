@@ -1,7 +1,8 @@
-"""RQ's no-op task and producer."""
+"""RQ's tasks and producer."""
 
 import os
 
+from benchmarks.apps import stamps as latency
 from redis import Redis
 from rq import Queue
 from rq.job import Job
@@ -11,7 +12,7 @@ queue = Queue(connection=Redis.from_url(os.environ["REDIS_URL"]))
 BATCH = 500  # jobs in one pipeline; 100 to 20,000 make little difference
 
 
-def noop() -> None:
+def noop(payload: str = "") -> None:
     """Do nothing."""
 
 
@@ -26,10 +27,16 @@ def one_by_one(count: int) -> None:
         queue.enqueue(noop)
 
 
-def bulk(count: int) -> None:
-    """Enqueue `count` jobs as fast as the contender's API can."""
+def bulk(count: int, size: int) -> None:
+    """Enqueue `count` jobs as fast as the contender's API can, with so many bytes of payload."""
+    args = ("x" * size,) if size else ()
     for start in range(0, count, BATCH):
-        queue.enqueue_many([Queue.prepare_data(noop) for _ in range(min(BATCH, count - start))])
+        queue.enqueue_many([Queue.prepare_data(noop, args) for _ in range(min(BATCH, count - start))])
+
+
+def stamps(count: int) -> None:
+    """Enqueue `count` jobs at an even pace."""
+    latency.pace(count, lambda sent: queue.enqueue(latency.stamp, sent))
 
 
 def read(count: int) -> None:

@@ -3,23 +3,33 @@
 `--quiet`, because RQ logs several lines a job otherwise: each contender gets its better side.
 """
 
-from benchmarks.contender import Contender
+from benchmarks.contender import Contender, entries, python
 
-_APP, _FINISHED = "benchmarks.apps.rq_app", "rq:finished:default"
+_FINISHED = entries("rq:finished:default")
+_COUNTED = "entries of the finished registry"
+_GUARANTEE = "a killed worker's job fails after minutes, unless it has a Retry; result kept 500 s"
 
 RQ_SIMPLE = Contender(
     name="RQ SimpleWorker",
-    app=_APP,
-    worker=("rq", "worker", "--burst", "--quiet", "--worker-class", "rq.worker.SimpleWorker"),
-    finished_key=_FINISHED,
-    share=0.1,
+    peer="rq",
+    producer=python("rq_app"),
+    worker=("rq", "worker", "--quiet", "--worker-class", "rq.worker.SimpleWorker"),
+    finished=_FINISHED,
+    counted=_COUNTED,
+    settings="--quiet, SimpleWorker: no fork",
+    guarantee=_GUARANTEE,
+    share=0.075,
 )
 
 RQ_FORK = Contender(
     name="RQ fork worker",
-    app=_APP,
-    worker=("rq", "worker", "--burst", "--quiet"),
-    finished_key=_FINISHED,
-    share=0.015,
+    peer="rq",
+    producer=python("rq_app"),
+    worker=("rq", "worker", "--quiet"),
+    finished=_FINISHED,
+    counted=_COUNTED,
+    settings="--quiet",
+    guarantee=_GUARANTEE,
+    share=0.01,
     produces=False,
 )

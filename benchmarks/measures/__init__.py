@@ -2,7 +2,21 @@
 
 from benchmarks.measure import Measure
 from benchmarks.measures.bulk import Bulk
-from benchmarks.measures.drain import Drain
+from benchmarks.measures.coroutines import Coroutines
+from benchmarks.measures.depth import Depth
+from benchmarks.measures.drain import DRAIN, DRAIN_PAYLOAD, DRAIN_TWO
 from benchmarks.measures.enqueue import Enqueue
+from benchmarks.measures.latency import Latency
+from benchmarks.measures.renewals import Renewals
 
-ALL: tuple[Measure, ...] = (Drain(), Enqueue(), Bulk())
+ALL: tuple[Measure, ...] = (
+    DRAIN,
+    DRAIN_TWO,
+    DRAIN_PAYLOAD,
+    Enqueue(),
+    Bulk(),
+    Latency(),
+    Coroutines(),
+    Renewals(),
+    Depth(),
+)

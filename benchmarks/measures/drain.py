@@ -1,62 +1,57 @@
-"""Drain: one worker process empties a queue of no-op jobs.
+"""Drain: worker processes empty a queue of no-op jobs.
 
-The clock is this process's and hears of nothing but results that it can read itself: it starts at the look that finds
-the first, which leaves the start of the interpreter out for every contender alike, and stops at the look that finds the
-last. The jobs found at the first look are not counted.
+The clock starts at the look that finds the first results, which leaves the start of the interpreter out for every
+contender alike, and stops at the look that finds the last. The jobs found at the first look are not counted.
 """
 
-import time
+from dataclasses import dataclass
 
 from benchmarks.contender import Contender
 from benchmarks.measure import Figure
-from benchmarks.processes import WorkerProcess, produce
+from benchmarks.processes import Workers, produce
 from benchmarks.servers import Server
+from benchmarks.watch import watch
 
-RATE = Figure("drain", "jobs/s")
-MEMORY = Figure("peak memory of the worker", "MB")
-
-LOOK = 0.005
-"""Seconds between two looks: 200 commands a second, which a server on the same cores does not feel."""
-SILENCE = 30.0
-"""Seconds without a new result after which the worker has failed."""
+ONE = Figure("drain", "jobs/s")
+TWO = Figure("drain by two processes", "jobs/s")
+PAYLOAD = Figure("drain, 200 bytes of payload", "jobs/s")
+MEMORY = Figure("peak memory of a worker process", "MB")
 
 
+@dataclass(frozen=True, slots=True)
 class Drain:
-    """All jobs, or the contender's share of them, wait in the queue when the worker starts."""
+    """All jobs, or the contender's share of them, wait in the queue when the workers start."""
 
-    name = "drain"
+    name: str
+    rate: Figure
+    processes: int = 1
+    size: int = 0
+    """Bytes of payload of each job."""
+    among: frozenset[str] = frozenset()
+    """The contenders that it is about; all, where none is named."""
+    repeats: bool = True
 
     def suits(self, contender: Contender) -> bool:
-        """Everybody."""
-        return True
+        """Those named."""
+        return not self.among or contender.name in self.among
 
     def run(self, contender: Contender, server: Server, jobs: int) -> tuple[int, dict[Figure, float]]:
-        """Time one worker, then read results in another process by the contender's own API."""
-        count = contender.jobs(jobs)
-        produce(contender, server.url, "bulk", count)
-        with WorkerProcess(contender, server.url) as worker:
-            rate, peak = _watch(contender, server, worker, count)
+        """Time the workers, then read results in another process by the contender's own API."""
+        count = contender.jobs(jobs) * self.processes
+        produce(contender, server.url, "bulk", count, self.size)
+        with Workers(contender, server.url, self.processes) as workers:
+            watched = watch(contender, server, workers, count)
         produce(contender, server.url, "read", min(100, count))
-        return count, {RATE: rate, **({MEMORY: peak / 1e6} if peak else {})}
+        if watched.first == count:
+            raise RuntimeError(f"{contender.name}: {count} jobs are too few to time")
+        found = {self.rate: (count - watched.first) / watched.seconds}
+        if self.rate == ONE and watched.peak_memory:
+            found[MEMORY] = watched.peak_memory / 1e6
+        return count, found
 
 
-def _watch(contender: Contender, server: Server, worker: WorkerProcess, count: int) -> tuple[float, int]:
-    """The rate and the peak memory of a worker that drains `count` jobs."""
-    found, first, peak, peak_looked = 0, 0, 0, 0.0
-    changed = began = time.perf_counter()
-    while found < count:
-        time.sleep(LOOK)
-        ended = worker.ended
-        before, found = found, contender.finished(server.client)
-        now = time.perf_counter()
-        if found > before:
-            changed = now
-            if not before:
-                began, first = now, found
-        elif ended or now - changed > SILENCE:
-            raise RuntimeError(f"{contender.name}: {found} of {count} jobs are done.\n{worker.output}")
-        if now - peak_looked > 0.05:
-            peak, peak_looked = max(peak, worker.peak_memory()), now
-    if first == count:
-        raise RuntimeError(f"{contender.name}: {count} jobs are too few to time")
-    return (count - first) / (changed - began), max(peak, worker.peak_memory())
+DRAIN = Drain("drain", ONE)
+DRAIN_TWO = Drain("drain-2", TWO, processes=2)
+DRAIN_PAYLOAD = Drain(
+    "payload", PAYLOAD, size=200, among=frozenset({"Postroom", "RQ SimpleWorker", "Huey", "BullMQ", "Sidekiq"})
+)

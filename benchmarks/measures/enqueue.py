@@ -12,6 +12,7 @@ class Enqueue:
     """A quarter of the jobs, from one thread of one process. The clock starts when it is connected."""
 
     name = "enqueue"
+    repeats = True
 
     def suits(self, contender: Contender) -> bool:
         """Producers."""
