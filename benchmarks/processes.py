@@ -124,6 +124,7 @@ def _environ(contender: Contender, url: str, slots: int = 0) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "REDIS_URL": url,
         "RQ_REDIS_URL": url,
+        "BENCH_CONTENDER": contender.name,
         "BENCH_PEER": str(environment(contender.peer).folder),
         "BENCH_SLOTS": str(slots),
     }
