@@ -32,6 +32,8 @@ class Contender:
     """Coroutine jobs that it runs at once; 0 where it runs none."""
     produces: bool = True
     """False where its producer is another contender's."""
+    grace: float = 0.5
+    """Seconds that its worker gets to end after TERM: more where it then writes what its producer's `read` looks at."""
     bulk: bool = True
     """Whether its API can hand over many jobs at once."""
 

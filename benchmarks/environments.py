@@ -1,6 +1,7 @@
 """The environments: each peer is installed into a folder of its own in `.bench/`, once for each text that pins it.
 
-A file `peers/<peer>.txt` is for pip, a folder `peers/<peer>/` with a package.json for npm. Ruby's peer is the machine's.
+A file `peers/<peer>.txt` is for pip, a folder `peers/<peer>/` with a package.json for npm. Ruby's peer is taken as the
+machine has it.
 """
 
 import functools

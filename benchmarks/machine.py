@@ -6,7 +6,7 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("postroom", "rq", "redis", "hiredis", "msgspec")
+PACKAGES = ("postroom", "redis", "hiredis", "msgspec")
 
 
 def machine() -> str:
@@ -17,7 +17,7 @@ def machine() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that take part."""
+    """Python and the packages of Postroom's own environment that take part."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 

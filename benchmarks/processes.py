@@ -15,8 +15,6 @@ from typing import Self
 from benchmarks.contender import Contender
 from benchmarks.environments import ROOT, environment
 
-GRACE = 10.0
-"""Seconds that a worker gets to end after TERM."""
 FOREIGN = ("POSTROOM_", "RQ_", "CELERY_", "REDIS_", "BENCH_", "SIDEKIQ_", "dramatiq_", "TASKIQ_")
 """How the names of settings begin that somebody may have in the environment."""
 
@@ -28,9 +26,7 @@ def produce(contender: Contender, url: str, action: str, *numbers: int) -> float
         RuntimeError: it failed.
     """
     command = [*_resolved(contender, contender.producer), action, *map(str, numbers)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=_environ(contender, url), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env=_environ(contender, url), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{contender.name}: {action} failed:\n{done.stderr[-2000:]}")
     return float(done.stdout)
@@ -47,21 +43,19 @@ class Workers:
         *,
         slots: int = 0,
         stamps: Path | None = None,
-        grace: float = GRACE,
     ) -> None:
         """Start them.
 
         Args:
             slots: coroutine jobs that each runs at once, where not the contender's usual number.
             stamps: the file that `stamp` jobs write to.
-            grace: seconds that they get to end after TERM.
         """
         environ = _environ(contender, url, slots or contender.slots)
         if stamps is not None:
             environ["BENCH_STAMPS"] = str(stamps)
         values = {"{processes}": str(processes), "{slots}": environ["BENCH_SLOTS"]}
         command = [values.get(part, part) for part in _resolved(contender, contender.worker)]
-        self._name, self._grace = contender.name, grace
+        self._contender = contender
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the processes
         self._processes = [
             subprocess.Popen(
@@ -88,7 +82,7 @@ class Workers:
     def failed(self, why: str) -> RuntimeError:
         """The error that says so, with the end of what they printed."""
         self._output.seek(0)
-        return RuntimeError(f"{self._name}: {why}\n{self._output.read().decode(errors='replace')[-2000:]}")
+        return RuntimeError(f"{self._contender.name}: {why}\n{self._output.read().decode(errors='replace')[-2000:]}")
 
     def peak_memory(self) -> int:
         """The most bytes that one of them, or of the processes that they started, has had resident; 0 where unknown."""
@@ -101,7 +95,7 @@ class Workers:
         """End them: by TERM, as their users do; and what is left of them after a while."""
         for process in self._processes:
             process.terminate()
-        end = time.monotonic() + self._grace
+        end = time.monotonic() + self._contender.grace
         for process in self._processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, end - time.monotonic()))

@@ -1,13 +1,10 @@
-"""The report: readings, their table in Markdown, and the raw numbers."""
+"""The report: readings of all runs, put together row by row."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.contenders import BASE, OURS
 from benchmarks.measure import Figure
 
 
@@ -42,45 +39,44 @@ class Row:
 class Report:
     """All readings of one `python -m benchmarks`."""
 
-    def __init__(self, readings: Sequence[Reading]) -> None:
-        self._rows = list(_rows(readings))
+    def __init__(self, readings: Iterable[Reading]) -> None:
+        self.rows = tuple(_rows(list(readings)))
+        self.servers = tuple(dict.fromkeys(row.server for row in self.rows))
+        self._medians = {(row.figure, row.server, row.contender): row.median for row in self.rows}
 
-    def table(self) -> str:
-        """Every row in Markdown, with its ratio to RQ's."""
+    def median(self, figure: Figure, server: str, contender: str) -> float | None:
+        """The median of a row; None where it was not measured."""
+        return self._medians.get((figure, server, contender))
+
+    def table(self, base: str) -> str:
+        """Every row in Markdown, with its ratio to the contender `base`."""
         lines = [
-            f"| | server | contender | jobs | median | lowest … highest | ÷ {BASE.name} |",
+            f"| | server | contender | jobs | median | lowest … highest | ÷ {base} |",
             "|---|---|---|--:|--:|--:|--:|",
         ]
-        for row in self._rows:
+        for row in self.rows:
             cells = (
                 row.figure.name,
                 row.server,
                 row.contender,
                 f"{row.jobs:,}",
-                f"{_shown(row.median)} {row.figure.unit}",
-                f"{_shown(min(row.values))} … {_shown(max(row.values))}",
-                _ratio(row, self._base(row)),
+                f"{shown(row.median)} {row.figure.unit}",
+                f"{shown(min(row.values))} … {shown(max(row.values))}",
+                _ratio(row.median, self.median(row.figure, row.server, base)),
             )
             lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)
 
-    def summary(self) -> list[str]:
-        """The ratios that are asked for first: ours to RQ's in the drain, one line a server."""
-        return [
-            f"{row.server}: one {OURS.name} worker drains no-op jobs {row.median / base.median:.0f} times as fast as "
-            f"{BASE.name} ({row.median:,.0f} and {base.median:,.0f} jobs/s, medians of {len(row.values)})"
-            for row in self._rows
-            if row.contender == OURS.name and row.figure.name == "drain" and (base := self._base(row))
-        ]
+    def raw(self) -> list[dict[str, Any]]:
+        """The rows, to be written as JSON."""
+        return [asdict(row) for row in self.rows]
 
-    def save(self, path: Path, about: dict[str, Any]) -> None:
-        """Write `about` and the raw numbers as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**about, "rows": [asdict(row) for row in self._rows]}, indent=1) + "\n")
 
-    def _base(self, row: Row) -> Row | None:
-        place = (row.figure, row.server, BASE.name)
-        return next((other for other in self._rows if (other.figure, other.server, other.contender) == place), None)
+def shown(value: float) -> str:
+    """A number with as many digits as say something."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def _rows(readings: Sequence[Reading]) -> Iterator[Row]:
@@ -93,12 +89,5 @@ def _rows(readings: Sequence[Reading]) -> Iterator[Row]:
         yield Row(*place, tuple(groups[place]))
 
 
-def _ratio(row: Row, base: Row | None) -> str:
-    if base is None:
-        return ""
-    ratio = row.median / base.median
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
-
-
-def _shown(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+def _ratio(value: float, base: float | None) -> str:
+    return shown(value / base) if base else ""

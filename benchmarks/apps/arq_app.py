@@ -6,6 +6,7 @@ from typing import Any
 
 from arq import create_pool
 from arq.connections import ArqRedis, RedisSettings
+
 from benchmarks.apps import stamps as latency
 
 BATCH = 100  # coroutines at once: arq has no call for many jobs

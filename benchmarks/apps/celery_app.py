@@ -2,9 +2,10 @@
 
 import os
 
-from benchmarks.apps import stamps as latency
 from celery import Celery
 from redis import Redis
+
+from benchmarks.apps import stamps as latency
 
 _results = os.environ["REDIS_URL"].removesuffix("0") + "1"
 
@@ -48,7 +49,7 @@ def stamps(count: int) -> None:
 
 def read(count: int) -> None:
     """Read the results of `count` jobs; raises where one is not there."""
-    keys = [key.decode() for key in Redis.from_url(_results).keys("celery-task-meta-*")][:count]
+    keys = list(Redis.from_url(_results, decode_responses=True).scan_iter("celery-task-meta-*", count=1000))[:count]
     done = [app.AsyncResult(key.removeprefix("celery-task-meta-")).successful() for key in keys]
     if sum(done) != count:
         raise LookupError(f"{sum(done)} jobs have results, not {count}")

@@ -3,10 +3,11 @@
 import os
 
 import dramatiq
-from benchmarks.apps import stamps as latency
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
+
+from benchmarks.apps import stamps as latency
 
 _backend = RedisBackend(url=os.environ["REDIS_URL"].removesuffix("0") + "1")
 broker = RedisBroker(url=os.environ["REDIS_URL"])

@@ -2,8 +2,9 @@
 
 import os
 
-from benchmarks.apps import stamps as latency
 from huey import RedisHuey
+
+from benchmarks.apps import stamps as latency
 
 huey = RedisHuey("bench", url=os.environ["REDIS_URL"], store_none=True)
 

@@ -63,6 +63,7 @@ def flood(seconds: int) -> None:
         while time.monotonic() < end:
             if client.llen(queue) < FLOOD:
                 noop.enqueue_many([()] * BATCH)
+                client.incrby("bench:enqueued", BATCH)
             else:
                 time.sleep(0.005)
 

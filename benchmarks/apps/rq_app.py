@@ -2,10 +2,11 @@
 
 import os
 
-from benchmarks.apps import stamps as latency
 from redis import Redis
 from rq import Queue
 from rq.job import Job
+
+from benchmarks.apps import stamps as latency
 
 queue = Queue(connection=Redis.from_url(os.environ["REDIS_URL"]))
 

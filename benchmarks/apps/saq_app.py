@@ -4,8 +4,9 @@ import asyncio
 import os
 from typing import Any
 
-from benchmarks.apps import stamps as latency
 from saq import Queue, Status
+
+from benchmarks.apps import stamps as latency
 
 BATCH = 100  # coroutines at once: SAQ has no call for many jobs
 

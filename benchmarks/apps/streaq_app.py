@@ -4,8 +4,9 @@ import asyncio
 import os
 from contextlib import AsyncExitStack
 
-from benchmarks.apps import stamps as latency
 from streaq import Worker
+
+from benchmarks.apps import stamps as latency
 
 BATCH = 500  # jobs in one enqueue_many
 

@@ -3,10 +3,11 @@
 import asyncio
 import os
 
-from benchmarks.apps import stamps as latency
 from redis.asyncio import Redis
 from taskiq import AsyncBroker
 from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBroker
+
+from benchmarks.apps import stamps as latency
 
 BATCH = 100  # coroutines at once: taskiq has no call for many jobs
 

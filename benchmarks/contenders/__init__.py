@@ -1,4 +1,4 @@
-"""The contenders, each a file of its own. The first is measured against the others; all are compared with the second."""
+"""The contenders, each a file of its own. The first is ours; the second is what all are compared with."""
 
 from benchmarks.contender import Contender
 from benchmarks.contenders.arq import ARQ
@@ -29,3 +29,4 @@ ALL: tuple[Contender, ...] = (
     SIDEKIQ,
 )
 OURS, BASE = POSTROOM, RQ_SIMPLE
+PYTHON_PEERS = tuple(one for one in ALL if one not in {OURS, BULLMQ, SIDEKIQ})

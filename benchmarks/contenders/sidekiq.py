@@ -11,4 +11,5 @@ SIDEKIQ = Contender(
     counted="jobs that have left the queue, before they run: it has no results",
     settings="5 threads, logs warnings only",
     guarantee="at most once: popped before it runs; no results",
+    grace=10.0,
 )

@@ -8,8 +8,9 @@ from benchmarks.measures.drain import DRAIN, DRAIN_PAYLOAD, DRAIN_TWO
 from benchmarks.measures.enqueue import Enqueue
 from benchmarks.measures.latency import Latency
 from benchmarks.measures.renewals import Renewals
+from benchmarks.measures.retention import Retention
 
-ALL: tuple[Measure, ...] = (
+USUAL: tuple[Measure, ...] = (
     DRAIN,
     DRAIN_TWO,
     DRAIN_PAYLOAD,
@@ -20,3 +21,8 @@ ALL: tuple[Measure, ...] = (
     Renewals(),
     Depth(),
 )
+
+
+def named(seconds: int) -> dict[str, Measure]:
+    """Every measure by name: also `retention`, which takes so long that it is done only when it is asked for."""
+    return {measure.name: measure for measure in (*USUAL, Retention(seconds))}

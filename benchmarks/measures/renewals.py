@@ -1,8 +1,9 @@
-"""What holding jobs costs the server: its commands a second while a worker process runs one long job, and a thousand."""
+"""What holding jobs costs the server: commands a second while a worker process runs one long job, and a thousand."""
 
 import time
 
 from benchmarks.contender import Contender
+from benchmarks.contenders.postroom import POSTROOM
 from benchmarks.measure import Figure
 from benchmarks.processes import Workers, produce
 from benchmarks.servers import Server
@@ -22,8 +23,8 @@ class Renewals:
     repeats = False
 
     def suits(self, contender: Contender) -> bool:
-        """Those that run coroutines."""
-        return contender.slots > 0
+        """Postroom: the peers' commands are other ones, and say nothing beside its."""
+        return contender == POSTROOM
 
     def run(self, contender: Contender, server: Server, jobs: int) -> tuple[int, dict[Figure, float]]:
         """Count twice."""
@@ -31,7 +32,7 @@ class Renewals:
         for figure, held in ((ONE, 1), (MANY, 1000)):
             server.client.flushall()
             produce(contender, server.url, "naps", held, LONG)
-            with Workers(contender, server.url, slots=1000, grace=0.0) as workers:
+            with Workers(contender, server.url, slots=1000) as workers:
                 time.sleep(SETTLING)
                 before = _commands(server)
                 time.sleep(WINDOW)
