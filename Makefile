@@ -50,8 +50,8 @@ lua: $(STAMP)  ## table tests of the scripts, then a mutation run: every redis.c
 fault: $(STAMP)  ## the fault harness: everything is broken on purpose, every job accounted for (CASE= SEED= JOBS=)
 	@$(BIN)/python -m tests.fault $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
-bench: $(STAMP)  ## the ratios of docs/benchmarks.md, measured on this machine
-	@$(BIN)/python -m benchmarks
+bench: $(STAMP)  ## Postroom beside its peers, which are installed into .bench, measured on this machine
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove what setup laid
-	@rm -rf $(VENV) $(LINKS) build dist *.egg-info
+	@rm -rf $(VENV) $(LINKS) .bench build dist *.egg-info

@@ -12,7 +12,7 @@ import click
 from benchmarks.contenders import BASE
 from benchmarks.environments import ROOT, Absent, environment
 from benchmarks.machine import load, machine, versions
-from benchmarks.page import page, verdicts
+from benchmarks.page import has_drain, page, verdicts
 from benchmarks.report import Report
 from benchmarks.servers import SETTINGS
 from benchmarks.suite import Suite, say
@@ -25,7 +25,7 @@ RESULTS = ROOT / "docs/benchmarks"
 @click.option("--jobs", type=click.IntRange(2_000), default=20_000, show_default=True, help="Jobs of the fastest.")
 @click.option("--only", multiple=True, metavar="WORD", help="A measure, contender or server; may be repeated.")
 @click.option("--seconds", type=click.IntRange(1), default=600, show_default=True, help="How long `retention` lasts.")
-@click.option("--save", is_flag=True, help="Write page, raw numbers and chart to docs/benchmarks/.")
+@click.option("--save", is_flag=True, help="Write page, numbers, chart to docs/benchmarks/.")
 def main(runs: int, jobs: int, only: tuple[str, ...], seconds: int, save: bool) -> None:
     """Measure Postroom and its peers side by side on this machine, and print what docs/benchmarks/results.md shows.
 
@@ -36,6 +36,7 @@ def main(runs: int, jobs: int, only: tuple[str, ...], seconds: int, save: bool) 
     suite.install()
     own = versions()
     about: dict[str, Any] = {
+        "name": "-".join(("results", *only)),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
         "versions": {one.name: environment(one.peer).versions or own for one in suite.contenders},
@@ -59,11 +60,12 @@ def main(runs: int, jobs: int, only: tuple[str, ...], seconds: int, save: bool) 
 
 def _save(report: Report, about: dict[str, Any], text: str) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
-    raw = RESULTS / "results.json"
+    raw = RESULTS / f"{about['name']}.json"
     raw.write_text(json.dumps({**about, "rows": report.raw()}, indent=1) + "\n")
-    (RESULTS / "results.md").write_text(text)
-    _draw(raw)
-    say(f"written: {', '.join(sorted(path.name for path in RESULTS.iterdir()))} in {RESULTS.relative_to(ROOT)}")
+    raw.with_suffix(".md").write_text(text)
+    if has_drain(report):
+        _draw(raw)
+    say(f"written: {raw.with_suffix('.md').relative_to(ROOT)}")
 
 
 def _draw(raw: Path) -> None:

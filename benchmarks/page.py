@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks import targets
 from benchmarks.contender import Contender
 from benchmarks.contenders import BASE
+from benchmarks.measures import drain
 from benchmarks.report import Report, shown
 from benchmarks.target import Verdict
 
@@ -21,7 +22,7 @@ def page(report: Report, about: dict[str, Any], taking_part: Sequence[Contender]
         "# Results",
         "Written by `python -m benchmarks --save`. What is measured, and how: [benchmarks.md](../benchmarks.md).",
         _circumstances(report, about),
-        "![Jobs per second of each contender's drain](drain.svg)",
+        *(["![Jobs per second of each contender's drain](drain.svg)"] if has_drain(report) else []),
         f"## Targets\n\n{targets_table(verdicts(report))}",
         f"## Contenders\n\n{_contenders_table(taking_part, about['versions'])}",
         *_missing(about),
@@ -30,17 +31,28 @@ def page(report: Report, about: dict[str, Any], taking_part: Sequence[Contender]
     return "\n\n".join(parts) + "\n"
 
 
+def has_drain(report: Report) -> bool:
+    """Whether there is anything to draw."""
+    return any(row.figure == drain.ONE for row in report.rows)
+
+
 def targets_table(judged: Sequence[Verdict]) -> str:
-    """One row for each target, one column for each server."""
+    """One row for each target that was measured, one column for each server."""
     servers = list(dict.fromkeys(one.server for one in judged))
+    missing: list[str] = []
     lines = [
         f"| | target | {' | '.join(servers)} |",
         f"|---|---|{'--:|' * len(servers)}",
     ]
     for target in targets.ALL:
         of_target = [one for one in judged if one.target == target]
+        if all(one.value is None for one in of_target):
+            missing.append(f"{target.figure.name} {target.bound_shown()}")
+            continue
         cells = " | ".join(_cell(one) for one in of_target)
         lines.append(f"| {target.figure.name} | {_bound(of_target)} | {cells} |")
+    if missing:
+        lines += ["", f"Not measured in this run: {', '.join(missing)}."]
     return "\n".join(lines)
 
 
@@ -64,7 +76,8 @@ def _circumstances(report: Report, about: dict[str, Any]) -> str:
     return (
         f"{about['date']} · {about['machine']} · {own} · {' and '.join(report.servers)}, each one process with "
         f"`{about['server_settings']}` · medians of {about['runs']} · load {about['load_before']} before and "
-        f"{about['load_after']} after · {about['seconds'] / 60:.0f} minutes · [raw numbers](results.json)"
+        f"{about['load_after']} after · {about['seconds'] / 60:.0f} minutes · "
+        f"[raw numbers]({about['name']}.json)"
     )
 
 

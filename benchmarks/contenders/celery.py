@@ -12,7 +12,7 @@ CELERY = Contender(
     finished=keys_of_db_1,
     counted="keys of the result backend, in a database of its own",
     settings="prefork 2, prefetch 100, logs errors only, no gossip, mingle, heartbeat",
-    guarantee="at most once: acknowledged before it runs; result kept a day",
+    guarantee="at most once: acknowledged before it runs, and those prefetched go back after 1 h; result kept a day",
     share=0.15,
     bulk=False,
 )

@@ -11,8 +11,8 @@ from postroom import Postroom
 from postroom.jobs import calls
 from postroom.workers.claimed import read_claim
 
-DEEP = Figure("claim of 100 jobs, 1,000,000 queued, p99", "ms")
-SHALLOW = Figure("claim of 100 jobs, 1,000 queued, p99", "ms")
+DEEP = Figure("claim of 100 jobs from a deep queue, p99", "ms")
+SHALLOW = Figure("claim of 100 jobs from 1,000, p99", "ms")
 
 SAMPLES, BATCH = 400, 100
 PROCESS, LEASE = "bench", 3600.0
