@@ -10,7 +10,9 @@ from tenacity import stop_after_attempt, wait_fixed
 from postroom import Postroom, Retry
 from postroom.jobs.context import current
 from tests.fault.history import History
+from tests.fault.unfenced import unfence_if_asked
 
+unfence_if_asked()
 app = Postroom()
 history = History.from_environ()
 

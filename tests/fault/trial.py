@@ -126,10 +126,15 @@ class Trial:
         verdict = judge(
             self.case, self.seed, self.history, scan(self.client, self.prefix), whole=self.recorder.whole, within=within
         )
-        verdict.seconds = round(time.monotonic() - self.began, 1)
+        self.judged(verdict)
         if not rested:
             verdict.red.append(f"not at rest after {seconds:g} s")
         verdict.red += [f"a pool ended with {code}" for code in codes if code not in {0, -signal.SIGKILL}]
+        return verdict
+
+    def judged(self, verdict: Verdict) -> Verdict:
+        """The verdict, with how long the case took."""
+        verdict.seconds = round(time.monotonic() - self.began, 1)
         return verdict
 
     @property

@@ -31,6 +31,10 @@ class Verdict:
     seconds: float = 0.0
     red: list[str] = field(default_factory=list)
     """Why it is red; empty: green."""
+    control: bool = False
+    """Something is known to be wrong here; red where that was not reported."""
+    found: list[str] = field(default_factory=list)
+    """What a control reported."""
 
     def line(self) -> str:
         """As JSON."""

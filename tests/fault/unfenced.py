@@ -1,0 +1,25 @@
+"""Our scripts with the token check taken out, for the controls: any process may settle any claim."""
+
+import os
+import re
+
+from postroom.jobs.scripts import SCRIPTS, Script
+
+UNFENCED = "FAULT_UNFENCED"
+"""The variable that asks for it: `1`, or the names of the scripts that it is taken out of, with commas."""
+_FENCE = re.compile(r"^local function fence\(.*?^end$", re.MULTILINE | re.DOTALL)
+
+
+def unfence(*names: str) -> None:
+    """Take the check out of these scripts of this process, or of all that have one."""
+    for name, script in SCRIPTS.items():
+        if name in names or not names:
+            source = _FENCE.sub("local function fence() return 'OK' end", script.source)
+            SCRIPTS[name] = Script.parse(name, source)
+
+
+def unfence_if_asked() -> None:
+    """As the environment says."""
+    asked = os.environ.get(UNFENCED, "")
+    if asked:
+        unfence(*(() if asked == "1" else asked.split(",")))
