@@ -65,9 +65,13 @@ class History:
         """A handler of this process started, ended or failed."""
         self._write("runs", f"{what} {job_id} {token} {attempt} {os.getpid()} {os.getppid()} {time.time():.6f}\n")
 
-    def fault(self, what: str, pid: int = 0) -> None:
-        """Something is broken now, or mended. Written before it is done, so that no effect is older than its cause."""
-        self.faults(what, [pid])
+    def fault(self, what: str, pid: int = 0, at: float | None = None) -> None:
+        """Something is broken now, or mended. Written before it is done, so that no effect is older than its cause.
+
+        Args:
+            at: when it was, where it is only learnt of later.
+        """
+        self._write("faults", f"{what} {pid} {time.time() if at is None else at:.6f}\n")
 
     def faults(self, what: str, pids: Sequence[int]) -> None:
         """`fault` of several processes at once."""

@@ -43,6 +43,7 @@ class Trial:
         self.queues = [f"q{i}" for i in range(queues)]
         self.folder = Path(tempfile.mkdtemp(prefix="pr-fault-"))
         self.prefix = self.folder.name
+        self.program = PROGRAM
         self.keys = Keys(self.prefix)
         self.history = History(self.folder)
         self.client = redis.Redis.from_url(url, protocol=2)
@@ -60,7 +61,7 @@ class Trial:
 
     def pool(self, *arguments: str, **environ: str) -> Process:
         """Start `postroom worker` on all queues, and wait until it takes jobs."""
-        return self._program.worker(PROGRAM, *self.queues, *arguments, **{**self._environ, **environ})
+        return self._program.worker(self.program, *self.queues, *arguments, **{**self._environ, **environ})
 
     def start(self, *arguments: str, **environ: str) -> Process:
         """Start Python with these arguments, as part of the case."""
