@@ -342,8 +342,9 @@ def _reply(read: Callable[[], Any]) -> Any:
 
 
 def _passing(error: BaseException) -> bool:
-    """May this pass by itself? A wrong password and a certificate that does not verify will not."""
-    return not isinstance(error, AuthenticationError) and _certificate(error) is None
+    """May this pass by itself? A wrong password and a certificate that does not verify will not; an answer is none."""
+    broken = isinstance(error, RedisError | OSError) and not isinstance(error, AuthenticationError)
+    return broken and _certificate(error) is None
 
 
 def _certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from postroom import Postroom, Unavailable
+from postroom import DuplicateJob, Postroom, Unavailable
+from tests.fault.proxy import AFTER, Proxy
 from tests.integration.programs import Program, until
 from tests.integration.test_worker_process import JOBS, stop
 from tests.servers import Server
@@ -79,6 +80,16 @@ def test_an_outage_is_told_within_the_deadline(durable: Server) -> None:
     durable.start()
     assert job.status() == "queued"
     app.broker.close()
+
+
+def test_an_answer_is_final_also_after_a_lost_reply(server: Server, app: Postroom) -> None:
+    app.enqueue("t", job_id="taken")
+    with Proxy(server.url, 1, AFTER) as proxy:
+        far = Postroom(proxy.url)
+        with pytest.raises(DuplicateJob):
+            far.enqueue("t", job_id="taken")
+        assert proxy.commands == 2
+        far.broker.close()
 
 
 def test_a_worker_stops_though_the_server_is_away(shop: Program, durable: Server) -> None:
