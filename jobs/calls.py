@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from postroom.jobs.errors import DuplicateJob
 from postroom.jobs.keys import Keys
-from postroom.jobs.messages import Batch, Placement
+from postroom.jobs.messages import Batch, Placement, new_nonce
 from postroom.jobs.scripts import SCRIPTS
 from postroom.jobs.times import rq_time
 
@@ -132,7 +132,7 @@ def cancel(space: Keys, job_id: str) -> Call[str | None]:
 
 def delete(space: Keys, job_id: str) -> Call[bool]:
     """Forget a job; False where there is none."""
-    return script("delete", bool, space, {"job": space.job(job_id)}, {"id": job_id})
+    return script("delete", bool, space, {"job": space.job(job_id)}, {"id": job_id, "nonce": new_nonce()})
 
 
 def read(space: Keys, job_id: str, *fields: str) -> Call[dict[str, bytes | None]]:

@@ -55,6 +55,11 @@ class Placement:
         return cls("front" if options.at_front else "back")
 
 
+def new_nonce() -> str:
+    """Tells a call that is sent again from another's."""
+    return os.urandom(6).hex()
+
+
 def batch_of_one(
     name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options, limit: int, at: float | None = None
 ) -> Batch:
@@ -74,7 +79,7 @@ def batch_of_one(
     if options.job_id is None:
         batch.add(os.urandom(_ID).hex(), "", data)
     else:
-        batch.add(options.job_id, os.urandom(6).hex(), data)
+        batch.add(options.job_id, new_nonce(), data)
     return batch
 
 

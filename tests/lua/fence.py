@@ -49,7 +49,8 @@ def fence_rows(call: Call) -> Iterator[Row]:
         "a key of another type stands there": "oops",
     }.items():
         yield _row(name, "STALE", call, {"rq:job:a": hash_})
-    yield _row("it was deleted, and not by a settling claim", "STALE", call, {"postroom:gone:a": lasting(60, " n1")})
+    deleted = {"postroom:gone:a": lasting(60, "delete-d1 n1")}
+    yield _row("it was deleted, and not by a settling claim", "STALE", call, deleted)
     yield _row("it was deleted by another claim", "STALE", call, {"postroom:gone:a": lasting(60, "8 ")})
     yield _row("there is nothing of it", "STALE", call, {})
     yield _row(

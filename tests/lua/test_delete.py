@@ -5,7 +5,7 @@ import pytest
 from tests.lua.table import Call, Row, Stream, Table, Then, ZSet, job, lasting, rq_job
 
 INF = float("inf")
-DELETE = Call("delete", {})
+DELETE = Call("delete", {"nonce": "d1"})
 
 ROWS = (
     *(
@@ -22,10 +22,10 @@ ROWS = (
                 {
                     f"rq:{registry}:q": ZSet(b=901),
                     f"rq:{registry}:r": ZSet(a=900),
-                    "postroom:gone:a": lasting(60, " "),
+                    "postroom:gone:a": lasting(60, "delete-d1 "),
                 },
             ),
-            again=Then(0),
+            again=Then(1),
         )
         for registry in ("scheduled", "deferred", "finished", "failed", "canceled")
     ),
@@ -33,8 +33,8 @@ ROWS = (
         "queued: its id stays on the list, where the claim will drop it; the tombstone keeps its nonce",
         {"rq:queue:q": ["a"], "rq:job:a": job("queued", p_nonce="n1")},
         DELETE,
-        Then(1, {"rq:queue:q": ["a"], "postroom:gone:a": lasting(60, " n1")}),
-        again=Then(0),
+        Then(1, {"rq:queue:q": ["a"], "postroom:gone:a": lasting(60, "delete-d1 n1")}),
+        again=Then(1),
     ),
     Row(
         "started: its worker still has it in its hands, under a token that the tombstone does not know",
@@ -49,10 +49,10 @@ ROWS = (
             {
                 "rq:wip:q": ZSet({"a:7": INF}),
                 "postroom:held:w1": {"a:7": "q"},
-                "postroom:gone:a": lasting(60, " "),
+                "postroom:gone:a": lasting(60, "delete-d1 "),
             },
         ),
-        again=Then(0),
+        again=Then(1),
     ),
     Row(
         "RQ's: with its results and with who waited for whom; it leaves its group",
@@ -72,16 +72,23 @@ ROWS = (
                 "rq:group:g": {"b"},
                 "rq:job:c": rq_job("deferred"),
                 "rq:job::c:dependencies": {"a"},
-                "postroom:gone:a": lasting(60, " "),
+                "postroom:gone:a": lasting(60, "delete-d1 "),
             },
         ),
-        again=Then(0),
+        again=Then(1),
     ),
     Row(
         "of no group, as RQ writes it, and of no queue that it would tell",
         {"rq:job:a": rq_job("finished", group_id="", origin=None), "rq:group:": {"a"}, "rq:finished:": ZSet(a=1)},
         DELETE,
-        Then(1, {"rq:group:": {"a"}, "rq:finished:": ZSet(a=1), "postroom:gone:a": lasting(60, " ")}),
+        Then(1, {"rq:group:": {"a"}, "rq:finished:": ZSet(a=1), "postroom:gone:a": lasting(60, "delete-d1 ")}),
+        again=Then(1),
+    ),
+    Row(
+        "another call has deleted it",
+        {"postroom:gone:a": lasting(60, "delete-d0 n1")},
+        DELETE,
+        Then(0),
         again=Then(0),
     ),
     Row(

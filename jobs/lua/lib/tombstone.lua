@@ -1,4 +1,5 @@
--- tombstone: what is left of a deleted job until every client's retries are over: '<token> <nonce>'.
+-- tombstone: what is left of a deleted job until every client's retries are over: '<token> <nonce>',
+-- or 'delete-<nonce of the call> <nonce>'.
 local TOMBSTONE_TTL = 60
 
 local function leave_tombstone(id, token)
