@@ -175,8 +175,10 @@ class Consumer:
             else:
                 self._awake[queue] = time.monotonic() + PAUSED
             return
-        self._requests[queue] += 1
         jobs = read_claim(reply, queue, time.monotonic())
+        if jobs:
+            # Otherwise the number stays: a call that comes late and does find jobs is then a replay of the next one.
+            self._requests[queue] += 1
         self._begin(queue, [self._read(job) for job in jobs])
         if not reply or (0 < len(jobs) < limit and not self._thorough):
             # The list is empty, or may be: the waiter finds out, for nothing. In a burst nobody waits.

@@ -2,7 +2,7 @@
 -- claim: hand the jobs at the head of a queue to a worker process.
 local queue, wip, held, leases, last_token, paused = unpack(KEYS)
 local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)
--- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again.
+-- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again; an older one is late
 -- returns: the token, then for each job the values of FIELDS and its id; {} where the list is empty;
 --   {'PAUSED'} where nobody may claim
 --@include clock
@@ -23,6 +23,7 @@ if last == request then
   end
   return reply
 end
+if last and tonumber(last) > tonumber(request) then return {} end
 
 if redis.call('SISMEMBER', paused, queue_name) == 1 then return {'PAUSED'} end
 local ids = redis.call('LRANGE', queue, 0, limit - 1)

@@ -138,6 +138,17 @@ ROWS = (
         again=Then(["8", ours("a", "started"), ours("b", "started")]),
     ),
     Row(
+        "an older request comes when nobody waits for it any more: it takes nothing",
+        {
+            "rq:queue:q": ["c"],
+            "rq:job:c": job("queued"),
+            "postroom:held:w1": {"@q": "10 8", "a:8": "q"},
+        },
+        claim(request=9),
+        Then([]),
+        again=Then([]),
+    ),
+    Row(
         "another process's claim of the same number is its own",
         {
             "rq:queue:q": ["b"],
