@@ -1,0 +1,177 @@
+"""Every call of the public API that may speak to the server, as `replies` makes it: by name, with what comes before.
+
+`Session` is what a call is given. What the class has and the book has not turns the case red.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tenacity import stop_after_attempt, wait_none
+
+from postroom import Job, Postroom, Retry
+from postroom.jobs.broker import Broker
+from postroom.jobs.context import current
+from postroom.jobs.keys import Keys
+from postroom.jobs.queue import Queue
+from postroom.jobs.task import Prepared
+from postroom.workers.local import LocalWorker
+
+MANY = 501
+"""Jobs that take two batches."""
+SOON = 0.07
+"""Seconds until the job ends that a call waits for."""
+
+DEADLINE = 5
+"""Seconds of each call: a broken connection must not cost them."""
+
+PUBLIC = (Postroom, Prepared, Job, Queue, Broker, LocalWorker)
+SILENT = {
+    "Postroom.task", "Postroom.using", "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load",
+    "Postroom.function", "Postroom.broker", "Postroom.listener", "Prepared.using", "Queue.name", "Job.id",
+    "Prepared.counter", "Prepared.name", "Prepared.options",
+    "Broker.safe_url", "Broker.client", "Broker.close", "LocalWorker.stop",
+}  # fmt: skip
+"""What is public and sends nothing."""
+INNER = {"Broker.run", "Broker.run_many", "Broker.try_many", "Broker.arun"}
+"""What all other calls are made of."""
+
+
+class Session:
+    """One app behind the proxy, and one beside it, in the same namespace."""
+
+    def __init__(self, wire: str, server: str, prefix: str) -> None:
+        self.app, self.beside = _program(wire, prefix, self), _program(server, prefix, self)
+        self.runs: list[tuple[str, int]] = []
+        self._timers: list[threading.Timer] = []
+
+    def one(self, **options: Any) -> Job[Any]:
+        """A job that is there before the call, as the app behind the proxy sees it."""
+        return self.app.job(self.beside.using("fine", **{"job_id": "j", **options}).enqueue(1).id)
+
+    def ended(self) -> Job[Any]:
+        """A finished one."""
+        found = self.one()
+        self.work()
+        return found
+
+    def ending(self) -> Job[Any]:
+        """One that ends while the call waits."""
+        found = self.one()
+        self.work_soon()
+        return found
+
+    def work_soon(self) -> None:
+        """Run what is queued, beside the proxy, while the call goes on."""
+        timer = threading.Timer(SOON, self.work)
+        self._timers.append(timer)
+        timer.start()
+
+    def paused(self) -> Queue:
+        """A paused queue, as the app behind the proxy sees it."""
+        self.beside.queue("q").pause()
+        return self.app.queue("q")
+
+    def work(self) -> None:
+        """Run what is queued, beside the proxy."""
+        LocalWorker(self.beside, ["default"], concurrency=1, burst=True).run()
+
+    def burst(self) -> list[tuple[str, int]]:
+        """Run jobs that end, are retried and are buried, behind the proxy, in several claims."""
+        for n in range(9):
+            self.beside.enqueue(("fine", "again", "broken")[n % 3], n)
+        LocalWorker(self.app, ["default"], concurrency=1, burst=True).run()
+        return sorted(self.runs)
+
+    def close(self) -> None:
+        """Let go of both."""
+        for timer in self._timers:
+            timer.join()
+        for app in (self.app, self.beside):
+            app.broker.close()
+
+
+def _program(url: str, prefix: str, session: Session) -> Postroom:
+    app = Postroom(url, deadline=DEADLINE)
+    app.keys = Keys(prefix)
+
+    def ran(name: str) -> int:
+        session.runs.append((name, current.get().attempt))
+        return current.get().attempt
+
+    @app.task(name="fine")
+    def fine(_: object) -> int:
+        return ran("fine")
+
+    @app.task(name="again", retry=Retry(stop=stop_after_attempt(3), wait=wait_none()))
+    def again(_: object) -> None:
+        if ran("again") == 1:
+            raise ConnectionError("as told")
+
+    @app.task(name="broken")
+    def broken(_: object) -> None:
+        ran("broken")
+        raise ValueError("as told")
+
+    return app
+
+
+async def _listed(ids: Any) -> list[str]:
+    return [job_id async for job_id in ids]
+
+
+async def _all_async(session: Session) -> list[Any]:
+    """One of each, in one loop."""
+    prepared = session.app.using("fine", job_id="a")
+    job = await prepared.aenqueue(1)
+    many = await _listed(session.app.using("fine").aenqueue_many([(2,), (3,)]))
+    by_name = await session.app.aenqueue("fine", 4, delay=60)
+    said = [job, many, by_name, await job.astatus(), await by_name.acancel(), await by_name.astatus()]
+    session.work_soon()
+    return [*said, await job.aresult(10), await session.app.job(many[1]).aresult(10), await job.adelete()]
+
+
+Prepare = Callable[[Session], Any]
+Call = Callable[[Any], Any]
+
+
+def book() -> Iterator[tuple[str, Prepare, Call]]:
+    """Name (`Class.method`, and what is particular), what comes before, and the call, which is given that."""
+    numbers = [(n,) for n in range(MANY)]
+    fine: Prepare = lambda s: s.app.using("fine")  # noqa: E731
+    named: Prepare = lambda s: s.app.using("fine", job_id="mine")  # noqa: E731
+    later: Prepare = lambda s: s.app.using("fine", delay=60)  # noqa: E731
+    for what, prepare in (("", fine), (" job_id", named), (" delay", later)):
+        yield f"Prepared.enqueue{what}", prepare, lambda p: p.enqueue(1)
+        yield f"Prepared.aenqueue{what}", prepare, lambda p: asyncio.run(p.aenqueue(1))
+    yield "Prepared.enqueue twice", lambda s: (s.one(job_id="mine"), named(s))[1], lambda p: p.enqueue(1)
+    yield "Postroom.enqueue", lambda s: s.app, lambda app: app.enqueue("fine", 1, queue="q")
+    yield "Postroom.aenqueue", lambda s: s.app, lambda app: asyncio.run(app.aenqueue("fine", 1, queue="q"))
+    yield "Prepared.enqueue_many list", fine, lambda p: p.enqueue_many(numbers)
+    yield "Prepared.enqueue_many iterator", fine, lambda p: list(p.enqueue_many(iter(numbers)))
+    yield "Prepared.aenqueue_many", fine, lambda p: asyncio.run(_listed(p.aenqueue_many(numbers)))
+    for name, prepare in (("", Session.one), (" finished", Session.ended), (" missing", lambda s: s.app.job("none"))):
+        yield f"Job.status{name}", prepare, Job.status
+        yield f"Job.astatus{name}", prepare, lambda job: asyncio.run(job.astatus())
+        yield f"Job.cancel{name}", prepare, Job.cancel
+        yield f"Job.acancel{name}", prepare, lambda job: asyncio.run(job.acancel())
+        yield f"Job.delete{name}", prepare, Job.delete
+        yield f"Job.adelete{name}", prepare, lambda job: asyncio.run(job.adelete())
+    for name, prepare in (("", Session.ended), (" waiting", Session.ending), (" missing", lambda s: s.app.job("none"))):
+        yield f"Job.result{name}", prepare, lambda job: job.result(20)
+        yield f"Job.aresult{name}", prepare, lambda job: asyncio.run(job.aresult(20))
+    yield "Queue.pause", lambda s: s.app.queue("q"), Queue.pause
+    yield "Queue.resume", Session.paused, Queue.resume
+    yield "Queue.paused", Session.paused, lambda queue: queue.paused
+    yield "Queue.__len__", lambda s: (s.one(), s.app.queue("default"))[1], len
+    yield "Broker.ping", lambda s: s.app.broker, Broker.ping
+    yield "all async", lambda s: s, lambda s: asyncio.run(_all_async(s))
+    yield "LocalWorker.run", lambda s: s, Session.burst
+
+
+def missing(names: set[str]) -> list[str]:
+    """Public methods that have no entry: nobody would see what a lost reply does to them."""
+    members = [(kind.__name__, name) for kind in PUBLIC for name in vars(kind)]
+    found = {f"{kind}.{name}" for kind, name in members if not name.startswith("_") or name == "__len__"}
+    return sorted(found - {name.partition(" ")[0] for name in names} - SILENT - INNER)
