@@ -72,6 +72,16 @@ class Trial:
         said = [task, str(count), str(batch), ",".join(self.queues), json.dumps(list(args))]
         return self.start("-m", "tests.fault.producer", *said)
 
+    def insist(self, task: str = "work", args: Sequence[object] = (0.03,), *, pace: float = 0.004) -> Process:
+        """Start a producer that hands over a job every `pace` seconds, again where it is told no, until `enough`."""
+        return self.start("-m", "tests.fault.insistent", task, str(pace), ",".join(self.queues), json.dumps(list(args)))
+
+    def enough(self, producer: Process) -> None:
+        """Let it end; what it has begun to hand over is acknowledged then."""
+        (self.folder / "enough").touch()
+        if code := producer.wait(60):
+            raise RuntimeError(f"the producer ended with {code}")
+
     def children(self, pool: Process) -> list[int]:
         """The pool's worker processes."""
         return children(pool.pid)
