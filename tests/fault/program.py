@@ -5,16 +5,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tenacity import stop_after_attempt, wait_fixed
+from tenacity import stop_after_attempt, wait_fixed, wait_none
 
 from postroom import Postroom, Retry
 from postroom.jobs.context import current
+from tests.fault.failpoint import arm
 from tests.fault.history import History
 from tests.fault.unfenced import unfence_if_asked
 
 unfence_if_asked()
 app = Postroom()
 history = History.from_environ()
+arm(history)
 
 
 @contextmanager
@@ -58,3 +60,35 @@ def broken() -> None:
     """A dead letter."""
     with recorded():
         raise ValueError("as told")
+
+
+@app.task(name="eager", retry=Retry(stop=stop_after_attempt(5), wait=wait_none()))
+def eager(fails: int) -> None:
+    """Raises in its first `fails` attempts, and is tried again at once."""
+    with recorded():
+        if current.get().attempt <= fails:
+            raise ConnectionError("as told")
+
+
+@app.task(name="patient")
+def patient(seconds: float) -> None:
+    """Can be interrupted, for it sleeps in small pieces."""
+    with recorded():
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(0.02)
+
+
+@app.task(name="overrun", timeout=1)
+def overrun() -> None:
+    """Overruns its hard deadline, deaf to alarms."""
+    with recorded():
+        time.sleep(3600)
+
+
+@app.task(name="overrun_once", timeout=1, retry=Retry(stop=stop_after_attempt(5), wait=wait_none()))
+def overrun_once() -> None:
+    """Overruns in its first attempt."""
+    with recorded():
+        if current.get().attempt == 1:
+            time.sleep(3600)

@@ -29,6 +29,9 @@ class Verdict:
     recover_max: float | None = None
     seed: int = 0
     seconds: float = 0.0
+    exist: int = 0
+    """Failpoints that there were to meet, and how many were met."""
+    fired: int = 0
     red: list[str] = field(default_factory=list)
     """Why it is red; empty: green."""
     control: bool = False
@@ -82,7 +85,7 @@ def judge(
         *some("completed more than once", [job for job, n in completions(events).items() if n > 1]),
         *some("ran again for no reason that was logged", [_told(one) for one in again if one.why is None]),
         *(some("misplaced", list(found.misplaced())) if found else ()),
-        *(some("counters", list(uneven(acked, runs, events, found))) if found and whole else ()),
+        *(some("counters", list(uneven(acked, runs, events, found, faults))) if found and whole else ()),
     ]
     if within is not None and times and times[-1] > within:
         verdict.red.append(f"recovery took {times[-1]:.2f} s, {within:g} s at most")
@@ -118,7 +121,9 @@ def runs_again(runs: Sequence[Run], faults: Sequence[Fault]) -> Iterator[Again]:
             yield Again(before, after, max(causes, key=lambda fault: fault.at) if causes else None)
 
 
-def uneven(acked: Sequence[str], runs: Sequence[Run], events: Sequence[Event], found: Scan) -> Iterator[str]:
+def uneven(
+    acked: Sequence[str], runs: Sequence[Run], events: Sequence[Event], found: Scan, faults: Sequence[Fault] = ()
+) -> Iterator[str]:
     """Where the server's counters differ from the history."""
     told = {what: {one.job_id for one in events if one.what == what} for what in ("finished", "buried", "canceled")}
     for what, status in (("finished", "finished"), ("buried", "failed"), ("canceled", "canceled")):
@@ -132,10 +137,21 @@ def uneven(acked: Sequence[str], runs: Sequence[Run], events: Sequence[Event], f
         counted = int(fields.get("p:redelivered", 0))
         if counted != recovered[job_id]:
             yield f"job {job_id} counts {counted} redeliveries, {recovered[job_id]} were told"
-    failures = Counter(run.job_id for run in runs if run.what == "fail")
+    failures = Counter(run.job_id for run in runs if run.what == "fail") + cut_short(runs, faults)
     for job_id, fields in found.hashes.items():
         if int(fields.get("p:attempt", 0)) > failures[job_id] + int(fields.get("p:deaths", 0)):
             yield f"job {job_id} counts {fields['p:attempt']} attempts, {failures[job_id]} failed"
+
+
+def cut_short(runs: Sequence[Run], faults: Sequence[Fault]) -> Counter[str]:
+    """Runs that a fault ended, by job: one that was past its hard deadline then has failed, and could not say so."""
+    said = {(run.job_id, run.token) for run in runs if run.what != "start"}
+    struck = {fault.pid for fault in faults}
+    return Counter(
+        run.job_id
+        for run in runs
+        if run.what == "start" and run.pid in struck and (run.job_id, run.token) not in said
+    )
 
 
 def some(what: str, found: Sequence[str]) -> list[str]:

@@ -1,0 +1,93 @@
+"""A producer that makes every transition happen once: `python -m tests.fault.scenario QUEUES`.
+
+Its steps are written down as they are done: one that was killed goes on where it was when it is started again.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from postroom.jobs.errors import DuplicateJob
+from postroom.jobs.job import Job
+from tests.fault.program import app, history
+
+DONE = "done"
+"""The file in the history's folder: a line for each step that was done."""
+BEHIND = [(0.0,)] * 12 + [(0.5,)] * 4 + [(0.0,)] * 6
+"""Seconds of one batch: the last wait behind slow ones."""
+
+
+class Scenario:
+    """The steps. Each may be done twice."""
+
+    def __init__(self, queues: Sequence[str]) -> None:
+        self.first, self.second, self.third = (queues[i % len(queues)] for i in range(3))
+
+    def ordinary(self) -> None:
+        """Jobs that return; one of them leaves nothing."""
+        history.acked(app.enqueue("work", queue=self.first).id)
+        history.acked(app.enqueue("work", queue=self.second, result_ttl=0).id)
+        history.acked(asyncio.run(app.aenqueue("nap", queue=self.third)).id)
+
+    def failing(self) -> None:
+        """Jobs that are tried again later, at once, and not at all; and one that is not due yet."""
+        history.acked(app.enqueue("flaky", 1, queue=self.first).id)
+        history.acked(app.enqueue("eager", 1, queue=self.second).id)
+        history.acked(app.enqueue("broken", queue=self.third).id)
+        history.acked(app.enqueue("work", queue=self.third, delay=0.3).id)
+
+    def canceled(self) -> None:
+        """Most likely while it is queued: the pool has only just been started."""
+        job = self.named("canceled-queued", "work", self.second)
+        job.cancel()
+        history.acked(job.id)
+
+    def deleted(self) -> None:
+        """Not acknowledged: nobody must find it any more."""
+        self.named("deleted", "work", self.first, delay=3600.0).delete()
+
+    def overrunning(self) -> None:
+        """Jobs for the pool to settle."""
+        history.acked(app.enqueue("overrun", queue=self.first).id)
+        history.acked(app.enqueue("overrun_once", queue=self.first).id)
+
+    def behind(self) -> None:
+        """Jobs that wait behind slow ones."""
+        history.acked(*app.using("work", queue=self.second).enqueue_many(BEHIND))
+
+    def interrupted(self) -> None:
+        """Canceled while it runs."""
+        job = self.named("canceled-running", "patient", self.third, 1.5)
+        end = time.monotonic() + 5
+        while job.status() in {"queued", None} and time.monotonic() < end:
+            time.sleep(0.05)
+        job.cancel()
+        history.acked(job.id)
+
+    def named(self, job_id: str, task: str, queue: str, *args: object, delay: float = 0.0) -> Job[object]:
+        """A job under this id, made now or by the process before this one."""
+        try:
+            return app.using(task, queue=queue, job_id=job_id, delay=delay).enqueue(*args)
+        except DuplicateJob:
+            return app.job(job_id)
+
+
+def main(queues: Sequence[str]) -> None:
+    """Do what is not done yet."""
+    scenario = Scenario(queues)
+    steps: tuple[Callable[[], None], ...] = (
+        *(scenario.ordinary, scenario.failing, scenario.canceled, scenario.deleted, scenario.interrupted),
+        *(scenario.behind, scenario.overrunning),
+    )
+    path = history.folder / DONE
+    done = path.read_text().split() if path.exists() else []
+    for step in steps:
+        if step.__name__ not in done:
+            step()
+            with path.open("a") as file:
+                file.write(f"{step.__name__}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1].split(","))
