@@ -41,8 +41,11 @@ class Manager:
 
     @property
     def quiet(self) -> bool:
-        """Nothing is stopped, and the producer has done."""
-        return not self.producer.running and self.producer.wait() >= 0 and not self._standing
+        """The producer has done, nothing is stopped, and no lease is left of a pool that is gone."""
+        if self.producer.running or self.producer.wait() < 0 or self._standing:
+            return False
+        pids = {pool.pid for pool in self.pools if pool.running}
+        return all(int(process.split("-")[-2]) in pids for process in self._leases())
 
     def close(self) -> None:
         """Look after them no more."""
@@ -80,13 +83,14 @@ class Manager:
         # Again and again: what a stopped pool's processes begin is interrupted, too, when their leases end.
         write_now(self._trial.history.folder, "stands", pids)
         stood = time.monotonic() - self._began
-        if (stood > STOPPED and not self._leased(pids) and (self._trial.at_rest() or stood > 8)) or stood > LATEST:
+        leased = any(f"-{self.pools[0].pid}-" in process for process in self._leases())
+        if (stood > STOPPED and not leased and (self._trial.at_rest() or stood > 8)) or stood > LATEST:
             self._free = time.monotonic()
             try:
                 os.kill(self.struck, signal.SIGCONT)
             except ProcessLookupError:
                 write_now(self._trial.history.folder, "late", [self.struck])
 
-    def _leased(self, pids: list[int]) -> bool:
-        found = self._trial.client.zrange(self._trial.keys.leases(), 0, -1)
-        return any(f"-{pid}-" in process.decode() for pid in pids for process in found)
+    def _leases(self) -> list[str]:
+        """The worker processes with a lease. Their names end with their pool's process id and a random part."""
+        return [process.decode() for process in self._trial.client.zrange(self._trial.keys.leases(), 0, -1)]

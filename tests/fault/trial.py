@@ -115,11 +115,12 @@ class Trial:
         return True
 
     def at_rest(self) -> bool:
-        """Nothing waits, nothing runs."""
+        """Nothing waits, nothing runs: at one moment, for a job that goes back to its queue would slip past two."""
         keys = self.keys
-        lists = [self.client.llen(keys.queue(queue)) for queue in self.queues]
-        sets = [self.client.zcard(key(queue)) for queue in self.queues for key in (keys.wip, keys.scheduled)]
-        return not any(lists) and not any(sets)
+        with self.client.pipeline(transaction=True) as pipe:
+            for queue in self.queues:
+                pipe.llen(keys.queue(queue)).zcard(keys.wip(queue)).zcard(keys.scheduled(queue))
+            return not any(pipe.execute())
 
     def finish(self, *pools: Process, seconds: float = 60, within: float | None = None) -> Verdict:
         """Let every job end, stop the pools, and judge.
