@@ -30,6 +30,8 @@ class Manager:
         self.struck = 0
         """The process that met the failpoint; 0: none yet."""
         self._began = self._free = 0.0
+        self.finishing = False
+        """The pools are told to end: nobody takes over any more."""
         self._closing = False
         self._thread = threading.Thread(target=self._watch, name="manager", daemon=True)
         self._thread.start()
@@ -41,8 +43,8 @@ class Manager:
 
     @property
     def quiet(self) -> bool:
-        """The producer has done, nothing is stopped, and no lease is left of a pool that is gone."""
-        if self.producer.running or self.producer.wait() < 0 or self._standing:
+        """The producer has done, nothing is stopped, a pool runs, and no lease is left of one that is gone."""
+        if self.producer.running or self.producer.wait() < 0 or self._standing or not self.pools[-1].running:
             return False
         pids = {pool.pid for pool in self.pools if pool.running}
         return all(int(process.split("-")[-2]) in pids for process in self._leases())
@@ -75,7 +77,7 @@ class Manager:
         text = (self._trial.history.folder / FIRED).read_text()
         if not self.struck and text:
             self.struck, self._began = int(text), time.monotonic()
-            if not self._said.startswith(("producer", "aproducer")):
+            if not self.finishing and not self._said.startswith(("producer", "aproducer")):
                 self.pools.append(self._start_pool())
         if not self.struck:
             return

@@ -14,6 +14,9 @@ from tests.fault.scan import Scan
 EARLY = 0.5
 """Seconds: a fault is on the disk before it strikes, which may take a moment."""
 
+LATE = 1.0
+"""Seconds for which a process that was stopped may begin what it had in its hands, when it goes on."""
+
 
 @dataclass(slots=True)
 class Verdict:
@@ -103,7 +106,9 @@ def completions(events: Sequence[Event]) -> Counter[str]:
 
 
 def runs_again(runs: Sequence[Run], faults: Sequence[Fault]) -> Iterator[Again]:
-    """Every run of an attempt that had begun before, with the fault that struck the process in between."""
+    """Every run of an attempt that had begun before, with the fault that explains it: it struck the one process in
+    between, or held up the other until it was too late.
+    """
     begun: dict[tuple[str, int], list[Run]] = defaultdict(list)
     for run in runs:
         if run.what == "start":
@@ -118,6 +123,7 @@ def runs_again(runs: Sequence[Run], faults: Sequence[Fault]) -> Iterator[Again]:
                 for fault in (*by_pid[before.pid], *by_pid[before.parent], *by_pid[0])
                 if before.at - EARLY <= fault.at <= after.at + EARLY
             ]
+            causes += [fault for fault in by_pid[after.pid] if after.at - LATE <= fault.at <= after.at + EARLY]
             yield Again(before, after, max(causes, key=lambda fault: fault.at) if causes else None)
 
 

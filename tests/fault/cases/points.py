@@ -19,8 +19,8 @@ from tests.fault.manager import Manager
 from tests.fault.trial import Trial
 from tests.fault.verdict import Verdict
 
-AT_ONCE = 5
-"""Trials that run at the same time: they mostly sleep."""
+AT_ONCE = {"kill": 5, "raise": 5, "stop": 10}
+"""Trials that run at the same time: they mostly sleep, the most where somebody is stopped."""
 SHORT = {"lease": 2, "hard_grace": 0.3, "timeout": 3}
 """Settings of the matrix."""
 SAMPLE = 20
@@ -90,9 +90,10 @@ def played(trial: Trial, said: str, producer: tuple[str, ...] = ()) -> Verdict:
         lose_process(trial)
         producer = ("-m", "tests.fault.scenario", ",".join(trial.queues))
     manager = Manager(trial, said, producer, POOL)
-    trial.wait(lambda: manager.quiet, 60)
+    trial.wait(lambda: trial.at_rest() and manager.quiet, 60)
     trial.wait(lambda: all(" takes " in pool.log for pool in manager.pools if pool.running), 20)
     time.sleep(0.5)  # the duties' first rounds
+    manager.finishing = True
     verdict = trial.finish(*manager.pools)
     manager.close()
     if manager.producer.running or manager.producer.wait() != 0:
@@ -119,7 +120,7 @@ Case = Callable[[Ground, int, Failpoint], Verdict]
 def together(name: str, ground: Ground, queues: int, made: Sequence[Failpoint], case: Case) -> Iterator[Verdict]:
     """Some at a time; the red ones, then one verdict that sums up all."""
     began = time.monotonic()
-    with ThreadPoolExecutor(AT_ONCE) as executor:
+    with ThreadPoolExecutor(AT_ONCE[made[-1].action]) as executor:
         found = list(executor.map(lambda point: case(ground, queues, point), made))
     yield from (verdict for verdict in found if verdict.red)
     yield summed(name, ground.seed, found, time.monotonic() - began)
