@@ -9,16 +9,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 
-from postroom.jobs.broker import Broker, Exchange, _adrive, _drive
+from postroom.jobs.broker import Broker, Exchange, RoundTrip, _adrive, _drive
 from postroom.jobs.scripts import SCRIPTS
-from postroom.scheduler import Retain
+from postroom.scheduler.retain import Retain
 from postroom.workers.process import WorkerProcess
 from tests.fault.history import History
 
@@ -29,7 +29,12 @@ WHENS = ("before", "after")
 ACTIONS = ("kill", "stop", "raise")
 FIRED, SENT = "fired", "sent"
 """Files in the history's folder: where the failpoint struck; what was sent, `<role> <name>` in a line."""
-_ROLES = {"postroom.__main__": "pool", "postroom.worker_process": "worker", "tests.fault.scenario": "producer", "tests.fault.producer": "producer"}
+_ROLES = {
+    "postroom.__main__": "pool",
+    "postroom.worker_process": "worker",
+    "tests.fault.scenario": "producer",
+    "tests.fault.producer": "producer",
+}
 _ALL_ROLES = {*_ROLES.values(), "aproducer", "duty"}
 _DUTIES = {"postroom-promote", "postroom-recover", "postroom-retain"}
 _NAMES = {script.sha: script.name for script in SCRIPTS.values()}
@@ -40,7 +45,7 @@ class Failpoint:
     """Who is struck, at what it sends, when and how."""
 
     role: str
-    """`producer`, `aproducer` (its event loop), `worker`, `pool` (main thread and keeper) or `duty` (the pool's others)."""
+    """`producer`, `aproducer` (its event loop), `worker`, `pool` (main, keeper) or `duty` (its other threads)."""
     name: str
     """A script's name, or a command in capitals."""
     when: str
@@ -101,8 +106,13 @@ def descendants(pid: int) -> list[int]:
 
 
 Commands = Sequence[Sequence[Any]]
-Step = Callable[[str, Commands], Exchange]
-"""What a role's sending goes through: yields what is sent in its place, is given the replies, returns all of them."""
+
+
+class Step(Protocol):
+    """What a role's sending goes through: yields what is sent in its place, is given replies, returns all of them."""
+
+    def __call__(self, role: str, commands: Commands) -> Exchange: ...
+    def meets(self, role: str, commands: Commands) -> bool: ...
 
 
 class _Record:
@@ -111,6 +121,10 @@ class _Record:
     def __init__(self, folder: Path) -> None:
         self._known: set[str] = set()
         self._file = os.open(folder / SENT, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def meets(self, role: str, commands: Commands) -> bool:
+        """Every sending."""
+        return True
 
     def __call__(self, role: str, commands: Commands) -> Exchange:
         for line in {f"{role} {name_of(command)}\n" for command in commands} - self._known:
@@ -125,11 +139,14 @@ class _Strike:
     def __init__(self, point: Failpoint, history: History) -> None:
         self._point, self._history = point, history
 
+    def meets(self, role: str, commands: Commands) -> bool:
+        """Whether the failpoint may be here."""
+        return role == self._point.role and self._point.name in map(name_of, commands)
+
     def __call__(self, role: str, commands: Commands) -> Exchange:
-        names = [name_of(command) for command in commands]
-        point = self._point
-        if role != point.role or point.name not in names or not self._first():
+        if not self.meets(role, commands) or not self._first():
             return (yield commands)
+        point, names = self._point, [name_of(command) for command in commands]
         end = names.index(point.name) + (point.when == "after")
         replies = (yield commands[:end]) if end else []
         self._strike(point.action)
@@ -171,18 +188,40 @@ def _tell_of_kills(history: History) -> None:
         write_now(history.folder, "overdue", [process.pid, *descendants(process.pid)])
         kill(process)
 
-    WorkerProcess.kill = told  # type: ignore[method-assign]
+    WorkerProcess.kill = told  # type: ignore[method-assign, assignment]
+
+
+class _Landed(list[Any]):
+    """Replies that are there already, in the place of the connection on which they would come."""
 
 
 def _wrap(role: str, step: Step) -> None:
     """Let every sending go through `step`. What Broker does not send (waiters, control) is no transition."""
-    send, asend = Broker._send, Broker._asend
+    send, asend, land, leave = Broker._send, Broker._asend, Broker._land, RoundTrip.send
 
-    def sent(broker: Broker, commands: Commands, meanwhile: Callable[[], object] | None = None) -> list[Any]:
-        speaker = "duty" if threading.current_thread().name in _DUTIES else role
-        return _drive(step(speaker, commands), lambda some: send(broker, some, meanwhile))
+    def sent(broker: Broker, commands: Commands) -> list[Any]:
+        return _drive(step(_speaker(role), commands), lambda some: send(broker, some))
 
     async def asent(broker: Broker, commands: Commands) -> list[Any]:
         return await _adrive(step(f"a{role}", commands), lambda some: asend(broker, some))
 
-    Broker._send, Broker._asend = sent, asent  # type: ignore[method-assign]
+    def left(trip: RoundTrip) -> None:
+        commands = [call.command for call in trip._calls]
+        if not step.meets(_speaker(role), commands):
+            leave(trip)
+            return
+        trip._began = time.monotonic()
+        try:
+            trip._connection = _Landed(sent(trip._broker, commands))
+        except (redis.RedisError, OSError) as error:
+            trip._error = error
+
+    def landed(broker: Broker, connection: Any, count: int) -> list[Any]:
+        return connection if isinstance(connection, _Landed) else land(broker, connection, count)
+
+    Broker._send, Broker._asend, Broker._land = sent, asent, landed  # type: ignore[method-assign, assignment]
+    RoundTrip.send = left  # type: ignore[method-assign, assignment]
+
+
+def _speaker(role: str) -> str:
+    return "duty" if threading.current_thread().name in _DUTIES else role

@@ -1,7 +1,7 @@
 """A producer that is told no and asks again: `python -m tests.fault.insistent TASK PACE QUEUES ARGS`.
 
-It hands over jobs, one every PACE seconds, until the folder of its case has a file `enough`. What it was told instead of
-an acknowledgement it prints: `unavailable SECONDS`, or `refused REASON`.
+It hands over jobs, one every PACE seconds, until the folder of its case has a file `enough`. What it was told instead
+of an acknowledgement it prints: `unavailable SECONDS`, or `refused REASON`.
 """
 
 import json

@@ -46,7 +46,7 @@ class Trial:
         self.program = PROGRAM
         self.keys = Keys(self.prefix)
         self.history = History(self.folder)
-        self.client = redis.Redis.from_url(url, protocol=2)
+        self.client: Any = redis.Redis.from_url(url, protocol=2)
         self.recorder = Recorder(url, self.keys.events(), self.history)
         self.began = time.monotonic()
         self._program = Program(self.folder, url)

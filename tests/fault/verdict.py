@@ -154,9 +154,7 @@ def cut_short(runs: Sequence[Run], faults: Sequence[Fault]) -> Counter[str]:
     said = {(run.job_id, run.token) for run in runs if run.what != "start"}
     struck = {fault.pid for fault in faults}
     return Counter(
-        run.job_id
-        for run in runs
-        if run.what == "start" and run.pid in struck and (run.job_id, run.token) not in said
+        run.job_id for run in runs if run.what == "start" and run.pid in struck and (run.job_id, run.token) not in said
     )
 
 

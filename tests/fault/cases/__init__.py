@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
+from tests.fault.cases.controls import controls
 from tests.fault.cases.deploys import deploy, slow_first
+from tests.fault.cases.model import model
+from tests.fault.cases.points import points
+from tests.fault.cases.poison import poison
+from tests.fault.cases.replies import replies
+from tests.fault.cases.server import flush, maxmemory, pause, restart
 from tests.fault.cases.stops import child_stopped, group_stopped, pool_stopped
 from tests.fault.cases.storm import host_lost, pool_killed, storm
 from tests.fault.ground import Ground
@@ -11,8 +17,10 @@ from tests.fault.verdict import Verdict
 Case = Callable[[Ground], Iterator[Verdict]]
 
 _CASES: tuple[Case, ...] = (
-    *(storm, pool_killed, host_lost),
-    *(child_stopped, pool_stopped, group_stopped),
-    *(deploy, slow_first),
+    *(points, replies),
+    *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
+    *(deploy, slow_first, poison),
+    *(restart, pause, maxmemory, flush),
+    *(model, controls),
 )
 ALL: dict[str, Case] = {case.__name__: case for case in _CASES}

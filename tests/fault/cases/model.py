@@ -23,7 +23,7 @@ from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.errors import DuplicateJob
 from postroom.jobs.keys import Keys
-from postroom.jobs.messages import Message, Placement, message
+from postroom.jobs.messages import Batch, Placement, batch_of_one
 from postroom.jobs.options import Options
 from postroom.jobs.scripts import SCRIPTS
 from postroom.workers.claimed import read_claim
@@ -60,7 +60,7 @@ class Machine(RuleBasedStateMachine):
         self.model = Model(QUEUES)
         self.requests = {(process, queue): 1 for process in PROCESSES for queue in QUEUES}
         self.claims: list[Claim] = []
-        self.sent: list[tuple[Message, str, Placement]] = []
+        self.sent: list[tuple[Batch, str, Placement]] = []
 
     # Producers and people ------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ class Machine(RuleBasedStateMachine):
         """A new job, or a rival of one that is there."""
         due = self.model.clock + delay if where == "scheduled" else ""
         options = Options(queue=queue, job_id=job_id, delay=delay if where == "scheduled" else None)
-        self.sent.append((message("work", (), {}, options, 10_000), queue, Placement(where, due)))
+        self.sent.append((batch_of_one("work", (), {}, options, 10_000), queue, Placement(where, due)))
         self._enqueue(*self.sent[-1])
 
     @precondition(lambda self: self.sent)
@@ -87,14 +87,15 @@ class Machine(RuleBasedStateMachine):
         """A producer sends a message again, however late."""
         self._enqueue(*self.sent[-1 - pick % len(self.sent)])
 
-    def _enqueue(self, sent: Message, queue: str, place: Placement) -> None:
+    def _enqueue(self, sent: Batch, queue: str, place: Placement) -> None:
         due = float(place.due) if place.where == "scheduled" else None
+        job_id, nonce, _ = sent.jobs
         try:
-            accepted = self.broker.run(calls.enqueue(self.keys, queue, [sent], place)) == [sent.job_id]
+            accepted = self.broker.run(calls.enqueue(self.keys, queue, sent, place)) == [job_id]
         except DuplicateJob:
             accepted = False
         Machine.acked += accepted
-        assert accepted == self.model.enqueue(sent.job_id, sent.nonce, queue, place.where, due)
+        assert accepted == self.model.enqueue(job_id, nonce, queue, place.where, due)
 
     @rule(job_id=ids, twice=twice)
     def cancel(self, job_id: str, twice: bool) -> None:

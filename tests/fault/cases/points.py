@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
-from postroom.jobs.messages import Placement, message
+from postroom.jobs.messages import Placement, batch_of_one
 from postroom.jobs.options import Options
 from postroom.jobs.scripts import SCRIPTS
 from tests.fault.failpoint import ACTIONS, RECORD, SENT, WHENS, Failpoint
@@ -108,8 +108,8 @@ def lose_process(trial: Trial) -> None:
     """A process of another host claims a job and is never heard of again."""
     broker, queue, keys = Broker(trial.url, trial.keys, 5.0), trial.queues[-1], trial.keys
     broker.run(calls.sweep(keys, 1.0))  # somebody has looked lately: a first look would judge nobody
-    one = message("work", (), {}, Options(queue=queue), 1000)
-    trial.history.acked(*broker.run(calls.enqueue(keys, queue, [one], Placement("back"))))
+    one = batch_of_one("work", (), {}, Options(queue=queue), 1000)
+    trial.history.acked(*broker.run(calls.enqueue(keys, queue, one, Placement("back"))))
     broker.run(calls.claim(keys, queue, "lost-0-0", 1, 1, 0.5))
     broker.close()
 

@@ -35,7 +35,7 @@ def restart(ground: Ground) -> Iterator[Verdict]:
         before = len(trial.client.client_list())
         back = away(trial, server, 10 if ground.short else 60)
         time.sleep(1)
-        connections = trial.client.info("stats")["total_connections_received"]  # type: ignore[index]
+        connections = trial.client.info("stats")["total_connections_received"]
         trial.wait(lambda: resumed(trial, back), 30)
         trial.enough(producer)
         verdict = trial.finish(pool)
