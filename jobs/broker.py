@@ -114,7 +114,7 @@ class Broker:
         self._pool.disconnect()
 
     def _send(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        return self._land(self._take_off(_packed(commands)), len(commands))
+        return self._land(self._take_off(packed(commands)), len(commands))
 
     def _take_off(self, packed: bytes) -> Any:
         """Send; the connection, on which the replies will come."""
@@ -154,7 +154,7 @@ class Broker:
         pool = await self._async_pool()
         connection = await pool.get_connection()
         try:
-            await connection.send_packed_command([_packed(commands)])
+            await connection.send_packed_command([packed(commands)])
             replies: list[Any] = []
             for _ in commands:
                 try:
@@ -224,7 +224,7 @@ class RoundTrip:
     def __init__(self, broker: Broker, calls: Sequence[Call[Any]]) -> None:
         self._broker, self._calls = broker, calls
         self._exchange = _exchange(calls)
-        self._packed = _packed(next(self._exchange))
+        self._packed = packed(next(self._exchange))
         self._began = 0.0
         self._connection: Any = None
         self._error: RedisError | OSError | None = None
@@ -294,7 +294,7 @@ def _or_raise(reply: Any) -> Any:
     return reply
 
 
-def _packed(commands: Sequence[Sequence[Any]]) -> bytes:
+def packed(commands: Sequence[Sequence[Any]]) -> bytes:
     """The commands on the wire, in one piece: each piece costs a system call and a hand-over of the GIL."""
     return b"".join([pack_command(tuple(command)) for command in commands])
 

@@ -60,9 +60,21 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[lis
 
 
 def claim(
-    space: Keys, queue: str, process: str, request: int, limit: int, lease: float, now: float | str = ""
+    space: Keys,
+    queue: str,
+    process: str,
+    request: int,
+    limit: int,
+    lease: float,
+    now: float | str = "",
+    *,
+    standing: bool = False,
 ) -> Call[list[Any]]:
-    """Claim up to `limit` jobs for `process`; the reply is flat (claim.lua)."""
+    """Claim up to `limit` jobs for `process`; the reply is a token and rows (claim.lua).
+
+    Args:
+        standing: the call waits on the server for jobs to come, and takes none when its process has no lease any more.
+    """
     keys = {
         "queue": space.queue(queue),
         "wip": space.wip(queue),
@@ -72,6 +84,7 @@ def claim(
         "paused": space.paused(),
     }
     args = {"process": process, "queue_name": queue, "request": request, "limit": limit, "lease": lease, "now": now}
+    args["standing"] = "1" if standing else ""
     return script("claim", list, space, keys, args)
 
 

@@ -6,6 +6,7 @@ load and are single jobs when there is none.
 
 import logging
 import random
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -153,8 +154,11 @@ class Consumer:
         queue = self._choice.next(wants)
         if queue is None:
             return None
+        return queue, wants[queue], self._claim(queue, wants[queue])
+
+    def _claim(self, queue: str, limit: int, *, standing: bool = False) -> calls.Call[list[Any]]:
         request, lease = self._requests[queue], self._settings.lease
-        return queue, wants[queue], calls.claim(self._keys, queue, self._process, request, wants[queue], lease)
+        return calls.claim(self._keys, queue, self._process, request, limit, lease, standing=standing)
 
     def _claimed(self, queue: str, limit: int, reply: list[Any] | ScriptFailed) -> None:
         if isinstance(reply, ScriptFailed):
@@ -183,8 +187,13 @@ class Consumer:
         if not reply or (0 < len(jobs) < limit and not self._thorough):
             # The list is empty, or may be: the waiter finds out, for nothing. In a burst nobody waits.
             self._awake.pop(queue, None)
-            if not self._thorough:
-                self._waiters.arm(queue)
+            if not self._thorough and not self.closing:
+                self._arm(queue)
+
+    def _arm(self, queue: str) -> None:
+        """Watch the queue, and take what comes, so far as there is room for it now."""
+        room = self._appetites[queue].jobs(self.executors)
+        self._waiters.arm(queue, self._claim(queue, room, standing=True) if room else None)
 
     def _begin(self, queue: str, read: Sequence[Ready | Outcome]) -> None:
         """A claim brought these: give them to their executors."""
@@ -234,10 +243,15 @@ class Consumer:
 
     def _hear(self, seconds: float) -> bool:
         """Sleep, but for no longer than until something happens. True where it did."""
-        ready = self._waiters.wait(seconds)
-        for queue in ready:
+        heard = self._waiters.wait(seconds)
+        for queue, reply in heard:
             self._awake[queue] = 0.0
-        return bool(ready) or self._waiters.called
+            if reply is not None:
+                room = self._appetites[queue].jobs(self.executors)
+                self._claimed(queue, sys.maxsize, reply)
+                if self.closing or not room:
+                    self.give_back()  # there was room when it was asked for
+        return bool(heard) or self._waiters.called
 
     def _say_once(self, error: BrokerError) -> None:
         if not self._outage:

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 
 from postroom.workers.line import WaitingLine
 from postroom.workers.outcome import Outcome
@@ -36,7 +37,10 @@ class Threads(WaitingLine):
         super().__init__()
         self._slots = slots
         self._run, self._done = run, done
-        self._work = threading.Condition()
+        # Tokens, not a Condition: its waiter must take two locks before it goes on, and that is in every idle worker's
+        # latency. A token too many only makes a thread look in vain.
+        self._tokens: SimpleQueue[None] = SimpleQueue()
+        self._lock = threading.Lock()
         self._idle = 0
         self._stopping = False
         self._mean = 0.0
@@ -71,13 +75,15 @@ class Threads(WaitingLine):
     def stop(self) -> None:
         """Let the threads end when they are done with what they run."""
         self._stopping = True
-        with self._work:
-            self._work.notify_all()
+        self._call(len(self._slots))
 
     def _wake(self, most: int) -> None:
-        if self._ready and self._idle:
-            with self._work:
-                self._work.notify(most)
+        if self._ready:
+            self._call(min(most, self._idle))
+
+    def _call(self, count: int) -> None:
+        for _ in range(count):
+            self._tokens.put(None)
 
     def _loop(self, slot: Slot) -> None:
         while True:
@@ -94,12 +100,14 @@ class Threads(WaitingLine):
 
     def _wait(self) -> bool:
         """Wait for something to run; False where there is nothing more to come."""
-        with self._work:
+        with self._lock:
             self._idle += 1
-            while not self._ready and not self._stopping:
-                self._work.wait()
+        # Whoever gives looks at `_idle` after the line, and here it is the other way round: one of both sees the other.
+        while not self._ready and not self._stopping:
+            self._tokens.get()
+        with self._lock:
             self._idle -= 1
-            return bool(self._ready) or not self._stopping
+        return bool(self._ready) or not self._stopping
 
     def _watch(self) -> None:
         while not self._stopping:

@@ -3,6 +3,9 @@
 `BLMOVE q q LEFT LEFT` moves the head of the list to its own head: it waits for a non-empty list without taking anything
 or changing its order, so a waiter that dies loses nothing, and a producer that only pushes (plain RQ) is heard. The
 consumer's thread watches these connections itself: threads for them would cost each job of an idle worker a hand-over.
+
+Behind it on the same connection waits a standing claim, which the server makes the moment there is a job: that
+spares the job of an idle worker a round trip.
 """
 
 import logging
@@ -10,12 +13,13 @@ import os
 import random
 import selectors
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 
-from postroom.jobs.broker import Broker
+from postroom.jobs.broker import Broker, packed
+from postroom.jobs.calls import Call
 
 log = logging.getLogger("postroom.worker")
 
@@ -42,27 +46,34 @@ class Waiters:
         if self._asleep:
             os.eventfd_write(self._bell, 1)
 
-    def arm(self, queue: str) -> None:
-        """Watch for the next job of `queue`."""
-        self._ask(self._waiters[queue])
+    def arm(self, queue: str, claim: Call[list[Any]] | None = None) -> None:
+        """Watch for the next job of `queue`, and make `claim` when it comes."""
+        waiter = self._waiters[queue]
+        waiter.claim = claim
+        self._ask(waiter)
 
-    def wait(self, seconds: float) -> list[str]:
-        """Sleep for `seconds`, or until something happens; the queues that have a job, which are armed no more."""
+    def wait(self, seconds: float) -> list[tuple[str, list[Any] | None]]:
+        """Sleep for `seconds`, or until something happens.
+
+        Returns:
+            The queues that are armed no more, each with the reply to its claim; None where that is not known, or none
+            was made: there may be jobs.
+        """
         self._asleep = True
         found = self._selector.select(0 if self.called else seconds)
         self._asleep = False
-        ready = []
+        heard = []
         for key, _ in found:
             if key.data is None:
                 os.eventfd_read(self._bell)
-            elif self._has_job(key.data):
-                ready.append(key.data.queue)
+            elif (reply := self._hear(key.data)) != []:
+                heard.append((key.data.queue, reply))
         now = time.monotonic()
         for waiter in self._waiters.values():
             if waiter.again and waiter.again <= now:
-                self._ask(waiter)
-                break  # connecting may take its time
-        return ready
+                waiter.again = 0.0
+                heard.append((waiter.queue, None))
+        return heard
 
     def close(self) -> None:
         """Watch no more."""
@@ -79,20 +90,24 @@ class Waiters:
         else:
             self._selector.register(connection, selectors.EVENT_READ, waiter)
 
-    def _has_job(self, waiter: "_Waiter") -> bool:
+    def _hear(self, waiter: "_Waiter") -> list[Any] | None:
+        """The reply to its claim; [] where the wait was in vain and begins anew."""
         self._selector.unregister(waiter.socket)
         try:
-            seen = waiter.hear()
+            seen, reply = waiter.hear()
         except (RedisError, OSError) as error:
             self._failed(waiter, error)
-            return False
-        if not seen:
-            self._ask(waiter)
-        return seen
+            return []
+        if reply:
+            return reply
+        if seen:
+            return None  # somebody else was quicker, or the claim was refused
+        self._ask(waiter)
+        return []
 
     def _failed(self, waiter: "_Waiter", error: Exception) -> None:
-        # The consumer speaks to the same server and says what is wrong. Here it is enough not to spin, and not to come
-        # back at the same moment as all other waiters.
+        # The consumer asks by itself then, with the same request, lest a claim that was made be forgotten; and it says
+        # what is wrong. Here it is enough not to spin, and not to come back at the same moment as all other waiters.
         log.debug("waiting for queue %s: %s", waiter.queue, error)
         waiter.close()
         waiter.again = time.monotonic() + random.uniform(0.1, 0.5)  # noqa: S311
@@ -107,29 +122,40 @@ class _Waiter:
         self._pool = broker.client(socket_timeout=broker.deadline).connection_pool
         self._connection: Any = None
         self.socket: Any = None
+        self.claim: Call[list[Any]] | None = None
         self.again = 0.0
-        """When to ask again, by time.monotonic(); 0 where that is not planned."""
+        """When the consumer shall ask, by time.monotonic(); 0 where that is not planned."""
 
     def ask(self) -> Any:
         """Ask for the next job; the socket on which the answer will come."""
-        self.again = 0.0
         if self._connection is None:
             self._connection = self._pool.get_connection()
             # TLS tickets come first: read here, they cannot be taken for an answer.
             self._say("PING")
             self.socket = self._connection._sock
-        self._connection.send_command("BLMOVE", self._key, self._key, "LEFT", "LEFT", BLOCK)
+        asked: list[Sequence[Any]] = [("BLMOVE", self._key, self._key, "LEFT", "LEFT", BLOCK)]
+        if self.claim is not None:
+            asked.append(self.claim.command)
+        self._connection.send_packed_command([packed(asked)])
         return self.socket
 
-    def hear(self) -> bool:
-        """The answer: is there a job?"""
+    def hear(self) -> tuple[bool, list[Any] | None]:
+        """The answers: is there a job, and what did the claim bring?"""
+        full: ResponseError | None = None
+        seen, reply = False, None
         try:
-            return self._connection.read_response() is not None
-        except ResponseError:
-            # Out of memory the server moves nothing, but it still tells whether there is something.
-            if self._say("LLEN", self._key):
-                return True
-            raise
+            seen = self._connection.read_response() is not None
+        except ResponseError as error:
+            full = error
+        if self.claim is not None:
+            try:
+                reply = self.claim.parse(self._connection.read_response())
+            except ResponseError as error:  # its script is not loaded, or the server refuses it: the consumer will see
+                log.debug("standing claim on queue %s: %s", self.queue, error)
+        # Out of memory the server moves nothing, but it still tells whether there is something.
+        if full is not None and not reply and not self._say("LLEN", self._key):
+            raise full
+        return seen or full is not None, reply
 
     def close(self) -> None:
         """Give the connection up."""

@@ -1,17 +1,17 @@
 #!lua flags=allow-oom
 -- claim: hand the jobs at the head of a queue to a worker process.
 local queue, wip, held, leases, last_token, paused = unpack(KEYS)
-local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)
+local rq, own, process, queue_name, request, limit, lease, now, standing = unpack(ARGV, 1, 9)
 -- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again; an older one is late
--- returns: the token, then for each job the values of FIELDS and its id; {} where the list is empty;
+-- standing: '1' where the call was sent before there were jobs, and may be made when nobody lives to hear of it
+-- returns: the token, then for each job the values of FIELDS and its id; {} where there is none to be had;
 --   {'PAUSED'} where nobody may claim
 --@include clock
 --@include runnable
 local MAX_BYTES = 1000000
 
 local function reply_with(reply, id, values)
-  values[#FIELDS + 1] = id
-  reply[#reply + 1] = values
+  values[#FIELDS + 1], reply[#reply + 1] = id, values
 end
 
 local last, last_claim = string.match(redis.call('HGET', held, '@' .. queue_name) or '', '^(%S+) (%S+)$')
@@ -24,10 +24,10 @@ if last == request then
   return reply
 end
 if last and tonumber(last) > tonumber(request) then return {} end
-
+if standing == '1' and not redis.call('ZSCORE', leases, process) then return {} end
 if redis.call('SISMEMBER', paused, queue_name) == 1 then return {'PAUSED'} end
 local ids = redis.call('LRANGE', queue, 0, limit - 1)
-if #ids == 0 then return {} end
+if not ids[1] then return {} end
 local token = tostring(redis.call('INCR', last_token))
 local reply, running, members, taken, seen, bytes, looked_at = {token}, {}, {}, {}, {}, 0, 0
 for _, id in ipairs(ids) do

@@ -36,7 +36,16 @@ KEYS = {
     "paused": "{own}paused",
     "swept": "{own}swept",
 }
-ARGS = {"rq": "rq:", "own": "postroom:", "process": "w1", "queue_name": "q", "id": "a", "now": NOW, "at": AT}
+ARGS = {
+    "rq": "rq:",
+    "own": "postroom:",
+    "process": "w1",
+    "queue_name": "q",
+    "id": "a",
+    "now": NOW,
+    "at": AT,
+    "standing": "",
+}
 
 Space = Mapping[str, Any]
 """Keys and values: str (STRING), dict (HASH), list (LIST), set (SET), ZSet, Stream; `lasting` where they expire."""

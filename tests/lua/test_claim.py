@@ -14,9 +14,10 @@ FIELDS = (
 )
 
 
-def claim(limit: int = 10, request: int = 1, now: Any = 1000, process: str = "w1") -> Call:
+def claim(limit: int = 10, request: int = 1, now: Any = 1000, process: str = "w1", standing: str = "") -> Call:
     """One call; the lease is 12 s."""
-    return Call("claim", {"limit": limit, "request": request, "lease": 12, "now": now, "process": process})
+    args = {"limit": limit, "request": request, "lease": 12, "now": now, "process": process, "standing": standing}
+    return Call("claim", args)
 
 
 def ours(job_id: str, status: str = "queued", **values: Any) -> list[Any]:
@@ -49,6 +50,20 @@ def taking(*ids: str, **space: Any) -> dict[str, Any]:
 
 
 ROWS = (
+    Row(
+        "standing, of a process with a lease: as any other, also where the lease has ended",
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:token": "7", "postroom:leases": ZSet(w1=900)},
+        claim(standing="1"),
+        Then(["8", ours("a")], {"rq:job:a": taken(), **taking("a")}),
+        again=Then(["8", ours("a", "started")]),
+    ),
+    Row(
+        "standing, of a process that is gone: nothing, for nobody would hear of it",
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:leases": ZSet(w2=1005)},
+        claim(standing="1"),
+        Then([]),
+        again=Then([]),
+    ),
     Row(
         "the head of the list, no more than asked for; a replay gets the same",
         {
