@@ -21,15 +21,14 @@ for i = 7, #ARGV, SIZE do
   local key = rq .. 'job:' .. id
   local reply = fence(id, token, process)
   if reply == 'OK' then
-    redis.call('HSET', key, 'status', 'failed', 'p:reason', ARGV[i + 2], 'exc_info', ARGV[i + 3], 'started_at',
-      ARGV[i + 4], 'ended_at', ARGV[i + 5], 'created_at', ARGV[i + 6], 'p:attempt', ARGV[i + 7], 'origin', queue_name)
+    -- The registry first: where a foreign key stands in its place, this fails with the job still held.
+    if ttl ~= 0 then redis.call('ZADD', failed, ttl < 0 and -1 or now + ttl, id) end
     -- A hash that lost its data would stop RQ's readers; an empty call does not.
     redis.call('HSETNX', key, 'data', '')
-    if ttl ~= 0 then redis.call('ZADD', failed, ttl < 0 and -1 or now + ttl, id) end
-    if ARGV[i + 9] ~= '' then
-      rq_keep_result(id, ARGV[i + 9], ttl)
-      rq_expire(id, ttl)
-    end
+    if ARGV[i + 9] ~= '' then rq_keep_result(id, ARGV[i + 9], ttl) end
+    redis.call('HSET', key, 'status', 'failed', 'p:reason', ARGV[i + 2], 'exc_info', ARGV[i + 3], 'started_at',
+      ARGV[i + 4], 'ended_at', ARGV[i + 5], 'created_at', ARGV[i + 6], 'p:attempt', ARGV[i + 7], 'origin', queue_name)
+    if ARGV[i + 9] ~= '' then rq_expire(id, ttl) end
     expire(id, token, ttl)
     dead[#dead + 1] = id
   end

@@ -11,10 +11,11 @@ local known = redis.call('HMGET', job, 'status', 'origin', 'worker_name')
 local status, queue_name = known[1], known[2] or ''
 if not status then return nil end
 if status == 'finished' or status == 'failed' or status == 'canceled' or status == 'stopped' then return status end
-redis.call('HSET', job, 'status', 'canceled', 'ended_at', at)
+-- The registries first: where one of them refuses, the job is not canceled yet and the same call does it all again.
 redis.call('ZREM', rq .. 'scheduled:' .. queue_name, id)
 redis.call('ZREM', rq .. 'deferred:' .. queue_name, id)
 redis.call('ZADD', rq .. 'canceled:' .. queue_name, clock(now), id)
+redis.call('HSET', job, 'status', 'canceled', 'ended_at', at)
 publish('canceled', queue_name, {id})
 if status == 'started' then redis.call('PUBLISH', own .. 'control:' .. (known[3] or ''), id) end
 return status

@@ -81,8 +81,8 @@ def assemble(name: str, texts: Mapping[str, str]) -> str:
     return _INCLUDE.sub(included, texts[f"{name}.lua"])
 
 
-def mutated(mutant: Mutant, texts: Mapping[str, str]) -> dict[str, Script]:
-    """The scripts that the mutant is part of."""
+def mutated(mutant: Mutant, texts: Mapping[str, str], taken_out: str = TAKEN_OUT) -> dict[str, Script]:
+    """The scripts that the mutant is part of, with what `taken_out` does."""
     changed = {**texts, mutant.path: mutant.text}
     found = {}
     for name in SCRIPTS:
@@ -90,7 +90,7 @@ def mutated(mutant: Mutant, texts: Mapping[str, str]) -> dict[str, Script]:
         if source != SCRIPTS[name].source:
             # The first line may be a shebang, and so must stay the first.
             first, rest = source.split("\n", 1)
-            found[name] = Script.parse(name, f"{first}{TAKEN_OUT}{rest}")
+            found[name] = Script.parse(name, f"{first}{taken_out}{rest}")
     return found
 
 

@@ -170,6 +170,14 @@ class Table:
         self._compare(row.when, row.then, before, "the call")
         self._compare(row.when, row.again, self.space(), "the same call again")
 
+    def left_by(self, row: Row, *scripts: Script) -> tuple[list[Any], dict[str, Any]]:
+        """Seed, make the row's call with each of these scripts in turn; the replies, and what stands then."""
+        self._client.flushall()
+        self._seed(row.given)
+        replies = [self._send(script, {**ARGS, **row.when.args}, row.when.jobs) for script in scripts]
+        self._heard()
+        return replies, self.space()
+
     def space(self) -> dict[str, Any]:
         """Every key that stands on the server, its value and how long it lasts."""
         keys = self._client.keys("*")
