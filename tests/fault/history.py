@@ -9,6 +9,8 @@ from typing import Self
 
 FOLDER = "FAULT_FOLDER"
 """The variable that tells a process where the history of its case is kept."""
+SKEW = "FAULT_SKEW"
+"""The variable that tells a process by how many seconds its clock is wrong; the history's is right all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,11 @@ class History:
 
     def acked(self, *job_ids: str) -> None:
         """These were acknowledged to their producer."""
-        self._write("acked", "".join(f"{job_id} {time.time():.6f}\n" for job_id in job_ids))
+        self._write("acked", "".join(f"{job_id} {_now():.6f}\n" for job_id in job_ids))
 
     def run(self, what: str, job_id: str, token: int, attempt: int) -> None:
         """A handler of this process started, ended or failed."""
-        self._write("runs", f"{what} {job_id} {token} {attempt} {os.getpid()} {os.getppid()} {time.time():.6f}\n")
+        self._write("runs", f"{what} {job_id} {token} {attempt} {os.getpid()} {os.getppid()} {_now():.6f}\n")
 
     def fault(self, what: str, pid: int = 0, at: float | None = None) -> None:
         """Something is broken now, or mended. Written before it is done, so that no effect is older than its cause.
@@ -71,15 +73,15 @@ class History:
         Args:
             at: when it was, where it is only learnt of later.
         """
-        self._write("faults", f"{what} {pid} {time.time() if at is None else at:.6f}\n")
+        self._write("faults", f"{what} {pid} {_now() if at is None else at:.6f}\n")
 
     def faults(self, what: str, pids: Sequence[int]) -> None:
         """`fault` of several processes at once."""
-        self._write("faults", "".join(f"{what} {pid} {time.time():.6f}\n" for pid in pids))
+        self._write("faults", "".join(f"{what} {pid} {_now():.6f}\n" for pid in pids))
 
     def event(self, what: str, job_ids: list[str]) -> None:
         """A transition was heard of."""
-        self._write("events", "".join(f"{what} {job_id} {time.time():.6f}\n" for job_id in job_ids))
+        self._write("events", "".join(f"{what} {job_id} {_now():.6f}\n" for job_id in job_ids))
 
     def _write(self, name: str, text: str) -> None:
         if not text:
@@ -112,3 +114,7 @@ class History:
         if path.exists():
             for line in path.read_text().splitlines():
                 yield line.split()
+
+
+def _now() -> float:
+    return time.time() - float(os.environ.get(SKEW, "0"))

@@ -1,6 +1,7 @@
 """The program that is run under faults. Its handlers have one effect each: a line in the history of their case."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +11,13 @@ from tenacity import stop_after_attempt, wait_fixed, wait_none
 from postroom import Postroom, Retry
 from postroom.jobs.context import current
 from tests.fault.failpoint import arm
-from tests.fault.history import History
+from tests.fault.history import SKEW, History
 from tests.fault.unfenced import unfence_if_asked
+
+if SKEW in os.environ and "FAKETIME" not in os.environ:
+    true_time, skew = time.time, float(os.environ[SKEW])
+    time.time = lambda: true_time() + skew
+
 
 unfence_if_asked()
 app = Postroom()
