@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from tests.fault.cases.controls import controls
 from tests.fault.cases.deploys import deploy, slow_first
 from tests.fault.cases.model import model
+from tests.fault.cases.neighbours import clocks, half_open, versions
 from tests.fault.cases.points import points
 from tests.fault.cases.poison import poison
 from tests.fault.cases.replies import replies
@@ -20,7 +21,7 @@ _CASES: tuple[Case, ...] = (
     *(points, replies),
     *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
     *(deploy, slow_first, poison),
-    *(restart, pause, maxmemory, flush),
+    *(restart, pause, maxmemory, flush, versions, clocks, half_open),
     *(model, controls),
 )
 ALL: dict[str, Case] = {case.__name__: case for case in _CASES}

@@ -5,20 +5,6 @@ tests/lua that meets it. The same call is sent again, as outbox, consumer, produ
 be that of the undisturbed row, but for the differences of HARMLESS.
 """
 
-import time
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import redis
-
-from postroom.jobs.scripts import SCRIPTS, Script
-from tests.fault.ground import Ground
-from tests.fault.verdict import Verdict
-from tests.lua.mutate import Mutant, mutants, mutated, sources
-from tests.lua.rows import ROWS
-from tests.lua.table import ARGS, KEYS, Lasting, Row, Stream, Table, ZSet
-from tests.servers import Server
-
 RAISES = """
 local left = %d
 local function taken_out(...)
