@@ -83,10 +83,10 @@ def half_open(ground: Ground) -> Iterator[Verdict]:
 
 def cut_by_proxy(ground: Ground) -> Iterator[Verdict]:
     """The proxy swallows what is sent: connections are made, and nothing is answered."""
-    with Trial("half_open (proxy)", ground.url, ground.seed, lease=LEASE, deadline=1) as trial:
-        with Proxy(ground.url) as proxy:
-            inside = trial.pool("-p", "2", "-c", "4", POSTROOM_REDIS_URL=proxy.url)
-            yield cut_off(trial, inside, proxy.hold, proxy.release)
+    named = "half_open (proxy)"
+    with Trial(named, ground.url, ground.seed, lease=LEASE, deadline=1) as trial, Proxy(ground.url) as proxy:
+        inside = trial.pool("-p", "2", "-c", "4", POSTROOM_REDIS_URL=proxy.url)
+        yield cut_off(trial, inside, proxy.hold, proxy.release)
 
 
 def cut_in_namespace(ground: Ground) -> Iterator[Verdict]:
