@@ -15,7 +15,7 @@ local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
 local SIZE = 10
 now = clock(now)
 
-local replies, members, dead = {}, {}, {}
+local replies, members, settled, dead = {}, {}, {}, {}
 for i = 7, #ARGV, SIZE do
   local id, token, ttl = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 8])
   local key = rq .. 'job:' .. id
@@ -34,8 +34,10 @@ for i = 7, #ARGV, SIZE do
   end
   members[#members + 1] = id .. ':' .. token
   replies[#replies + 1] = reply
+  -- ALREADY, too: where the first call failed on its way, its dependents still wait.
+  if reply ~= 'STALE' then settled[#settled + 1] = id end
 end
 let_go(wip, held, members)
-enqueue_dependents(dead, at)
+enqueue_dependents(settled, at)
 publish('buried', queue_name, dead)
 return replies

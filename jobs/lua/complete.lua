@@ -30,7 +30,7 @@ local function finish(id, i)
   if ttl ~= 0 then return ttl > 0 and now + ttl or 'inf' end
 end
 
-local replies, members, done, scores = {}, {}, {}, {}
+local replies, members, settled, done, scores = {}, {}, {}, {}, {}
 for i = 9, #ARGV, SIZE do
   local id, token = ARGV[i], ARGV[i + 1]
   local reply = fence(id, token, process)
@@ -41,10 +41,12 @@ for i = 9, #ARGV, SIZE do
   end
   members[#members + 1] = id .. ':' .. token
   replies[#replies + 1] = reply
+  -- ALREADY, too: where the first call failed on its way, its dependents still wait.
+  if reply ~= 'STALE' then settled[#settled + 1] = id end
 end
 if #scores > 0 then redis.call('ZADD', finished, unpack(scores)) end
 let_go(wip, held, members)
-enqueue_dependents(done, at)
+enqueue_dependents(settled, at)
 publish('finished', queue_name, done)
 trim(finished, keep, trim_before, 2 * #done)
 return replies

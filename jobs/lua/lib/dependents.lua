@@ -24,8 +24,8 @@ local function enqueue_dependents_of(id, at)
       local queue = rq .. 'queue:' .. queue_name
       redis.call(job[4] == '1' and 'LPUSH' or 'RPUSH', queue, dependent)
       redis.call('SADD', rq .. 'queues', queue)
-      redis.call('HSET', key, 'status', 'queued', 'enqueued_at', at)
       redis.call('ZREM', rq .. 'deferred:' .. queue_name, dependent)
+      redis.call('HSET', key, 'status', 'queued', 'enqueued_at', at)
       redis.call('SREM', waiting, dependent)
     end
   end
