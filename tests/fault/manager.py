@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 from tests.fault.failpoint import FIRED, POINT, descendants, write_now
 from tests.fault.trial import PROGRAM, Trial
@@ -95,4 +96,5 @@ class Manager:
 
     def _leases(self) -> list[str]:
         """The worker processes with a lease. Their names end with their pool's process id and a random part."""
-        return [process.decode() for process in self._trial.client.zrange(self._trial.keys.leases(), 0, -1)]
+        found: Any = self._trial.client.zrange(self._trial.keys.leases(), 0, -1)
+        return [process.decode() for process in found]

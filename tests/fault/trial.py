@@ -119,7 +119,9 @@ class Trial:
         keys = self.keys
         with self.client.pipeline(transaction=True) as pipe:
             for queue in self.queues:
-                pipe.llen(keys.queue(queue)).zcard(keys.wip(queue)).zcard(keys.scheduled(queue))
+                pipe.llen(keys.queue(queue))
+                pipe.zcard(keys.wip(queue))
+                pipe.zcard(keys.scheduled(queue))
             return not any(pipe.execute())
 
     def finish(self, *pools: Process, seconds: float = 60, within: float | None = None) -> Verdict:
