@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,22 +50,25 @@ def versions(ground: Ground) -> Iterator[Verdict]:
 
 
 def clocks(ground: Ground) -> Iterator[Verdict]:
-    """Clocks an hour ahead and an hour behind: nothing is recovered or promoted early, the dead are recovered."""
+    """Clocks an hour ahead and an hour behind: nothing is recovered or promoted early, the dead are recovered.
+
+    time.time() is replaced in the program: under libfaketime 0.9.10 Python's time.sleep() fails with EINVAL.
+    """
     with Trial("clocks", ground.url, ground.seed, lease=LEASE) as trial:
-        pools = [trial.pool("-p", "2", "-c", "4", **skewed(hours)) for hours in (1, -1)]
+        pools = [trial.pool("-p", "2", "-c", "4", **{SKEW: skew}) for skew in ("3600", "-3600")]
         trial.produce(4, "work", [3 * LEASE]).wait()
         trial.produce(100, "flaky", [2]).wait()
         trial.produce(200, "work", [0.01]).wait()
-        trial.wait(lambda: len(trial.recorder.ended) == 300, 30)
+        trial.wait(lambda: len(trial.recorder.ended) == 304, 30)
         early = [one for one in trial.history.all_events() if one.what == "recovered"]
         trial.wait(trial.at_rest, 30)
-        whole = not any(True for run in _starts_twice(trial))
         trial.produce(20, "work", [1.0]).wait()
         trial.wait(lambda: trial.client.zcard(trial.keys.wip("q0")) >= 16, 5)
         trial.kill_all(pools[0])
+        trial.wait(lambda: trial.client.zcard(trial.keys.leases()) == 2, 15)
         verdict = trial.finish(*pools)
         verdict.red += unfinished(trial)
-        if early or not whole:
+        if early:
             verdict.red.append(f"{len(early)} recovered though their workers lived")
         if not verdict.duplicate_runs:
             verdict.red.append("nobody died with a job")
@@ -102,26 +105,20 @@ def cut_in_namespace(ground: Ground) -> Iterator[Verdict]:
             worker = (sys.executable, "-m", "postroom", "worker", PROGRAM, *trial.queues, "-p", "2", "-c", "4")
             inside = trial.start(*enter, *worker, POSTROOM_REDIS_URL=f"redis://{address}:{port}")
             inside.says(" takes ")
-            loss = ("tc", "qdisc", "add", "dev", link, "root", "netem", "loss", "100%")
-            drop = (lambda: run(*loss)) if works(*loss) else (lambda: run("ip", "link", "set", link, "down"))
-            run("tc", "qdisc", "del", "dev", link, "root", check=False)
-
-            def mend() -> None:
-                run("tc", "qdisc", "del", "dev", link, "root", check=False)
-                run("ip", "link", "set", link, "up")
-
-            yield cut_off(trial, inside, drop, mend)
+            # Our end goes down, theirs only loses its carrier: what they send is dropped, and they are told nothing.
+            ends = ("ip", "link", "set", link)
+            yield cut_off(trial, inside, lambda: run(*ends, "down"), lambda: run(*ends, "up"))
 
 
-def cut_off(trial: Trial, inside: Process, cut: object, mend: object) -> Verdict:
+def cut_off(trial: Trial, inside: Process, cut: Callable[[], object], mend: Callable[[], object]) -> Verdict:
     """Cut one pool off in the midst of its jobs, and let another one outside have them."""
     trial.produce(24, "work", [1.0], batch=24).wait()
     trial.wait(lambda: len(trial.history.all_runs()) >= 8, 10)
     trial.history.fault("cut")
-    cut()  # type: ignore[operator]
+    cut()
     outside = trial.pool("-p", "2", "-c", "4")
     time.sleep(CUT)
-    mend()  # type: ignore[operator]
+    mend()
     producer = trial.insist(args=[0.01])
     back = trial.wait(lambda: alive_again(trial, inside), 20)
     trial.enough(producer)
@@ -149,27 +146,10 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def skewed(hours: int) -> dict[str, str]:
-    """The environment of processes whose clock is wrong: by libfaketime where it is, else by program.py."""
-    seconds = f"{hours * 3600:+d}"
-    found = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-    if found is None:
-        return {SKEW: seconds}
-    return {SKEW: seconds, "LD_PRELOAD": str(found), "FAKETIME": seconds, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-
 def alive_again(trial: Trial, pool: Process) -> bool:
     """Has one of its processes run a job since the newest one of the producer's came?"""
     pids = set(trial.children(pool))
     return any(run.pid in pids and run.job_id.startswith("job-") for run in trial.history.all_runs())
-
-
-def _starts_twice(trial: Trial) -> Iterator[str]:
-    seen: set[tuple[str, int]] = set()
-    for one in trial.history.all_runs():
-        if one.what == "start" and (one.job_id, one.attempt) in seen:
-            yield one.job_id
-        seen.add((one.job_id, one.attempt))
 
 
 @contextmanager
