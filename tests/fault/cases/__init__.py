@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tests.fault.cases.controls import controls
 from tests.fault.cases.deploys import deploy, slow_first
+from tests.fault.cases.lines import lines
 from tests.fault.cases.model import model
 from tests.fault.cases.neighbours import clocks, half_open, versions
 from tests.fault.cases.points import points
@@ -18,7 +19,7 @@ from tests.fault.verdict import Verdict
 Case = Callable[[Ground], Iterator[Verdict]]
 
 _CASES: tuple[Case, ...] = (
-    *(points, replies),
+    *(points, lines, replies),
     *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
     *(deploy, slow_first, poison),
     *(restart, pause, maxmemory, flush, versions, clocks, half_open),
