@@ -34,7 +34,7 @@ SILENT = {
     "Broker.safe_url", "Broker.client", "Broker.close", "LocalWorker.stop",
 }  # fmt: skip
 """What is public and sends nothing."""
-INNER = {"Broker.run", "Broker.run_many", "Broker.try_many", "Broker.arun"}
+INNER = {"Broker.run", "Broker.run_many", "Broker.try_many", "Broker.round_trip", "Broker.arun"}
 """What all other calls are made of."""
 
 

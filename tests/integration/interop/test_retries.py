@@ -99,10 +99,11 @@ def test_a_handler_that_asks_too_often_is_a_dead_letter(shop: Shop, rq: RqProces
 def test_a_retry_may_go_to_the_front(shop: Shop, rq: RqProcess) -> None:
     # Given a job that is to be tried again in front, and others behind it
     first = rq(rq_side.enqueue, "shop.fail_once", retry={"max": 1, "enqueue_at_front": True})
-    second = rq(rq_side.enqueue, "shop.add", 2, 3)
+    others = [rq(rq_side.enqueue, "shop.add", n, n) for n in range(6)]
 
     # If a worker takes them one after the other
     shop.work(threads=1)
 
-    assert {rq(rq_side.look, job_id)["status"] for job_id in (first, second)} == {"finished"}
-    assert shop.notes() == ["attempt 1", "attempt 2", "add 2 3"]
+    # I expect it before those that were still on the list: one may be in the worker's hands already
+    assert {rq(rq_side.look, job_id)["status"] for job_id in (first, *others)} == {"finished"}
+    assert "attempt 2" in shop.notes()[1:3]
