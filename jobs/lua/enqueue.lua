@@ -41,8 +41,7 @@ if #ids == 0 then return replies end
 -- The ids first: where a foreign key stands in the queue's place, this fails with nothing written.
 if where == 'scheduled' then
   local when = due ~= '' and tonumber(due) or clock(now) + tonumber(delay)
-  local entries = {}
-  for i, id in ipairs(ids) do entries[2 * i - 1], entries[2 * i] = when, id end
+  local entries = {}; for i, id in ipairs(ids) do entries[2 * i - 1], entries[2 * i] = when, id end
   redis.call('ZADD', scheduled, unpack(entries))
 elseif where == 'front' then
   local reversed = {}
@@ -54,7 +53,8 @@ end
 redis.call('SADD', queues, queue)
 for i, id in ipairs(ids) do
   local job, nonce, data = rq .. 'job:' .. id, ARGV[places[i] + 1], ARGV[places[i] + 2]
-  redis.call('HSET', job, 'data', data, unpack(ARGV, FIELDS, JOBS - 1))
-  if nonce ~= '' then redis.call('HSET', job, 'p:nonce', nonce) end
+  -- In one command: a hash without its nonce would be taken for a rival's.
+  if nonce == '' then redis.call('HSET', job, 'data', data, unpack(ARGV, FIELDS, JOBS - 1))
+  else redis.call('HSET', job, 'p:nonce', nonce, 'data', data, unpack(ARGV, FIELDS, JOBS - 1)) end
 end
 return replies

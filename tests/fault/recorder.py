@@ -32,8 +32,9 @@ class Recorder:
             raise RuntimeError(f"no subscription to {channel}")
 
     def stop(self) -> None:
-        """Hear what is still to be heard, and end."""
-        time.sleep(0.1)
+        """Hear what is still to be heard, and end. May be called twice."""
+        if not self._stopping:
+            time.sleep(0.1)
         self._stopping = True
         self._thread.join()
 

@@ -161,6 +161,7 @@ class Trial:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._program.close()
+        self.recorder.stop()
         if kind is not None:
             sys.stderr.write(self.logs)
         self.client.close()
