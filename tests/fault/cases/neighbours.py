@@ -76,8 +76,13 @@ def clocks(ground: Ground) -> Iterator[Verdict]:
 
 
 def half_open(ground: Ground) -> Iterator[Verdict]:
-    """Nothing passes for longer than a lease, and no connection ends: others run the jobs, late words are stale."""
+    """Nothing passes for longer than a lease, and no connection ends: others run the jobs, late words are stale.
+
+    The short form has the proxy only.
+    """
     yield from cut_by_proxy(ground)
+    if ground.short:
+        return
     if can_cut():
         yield from cut_in_namespace(ground)
     else:
