@@ -1,4 +1,4 @@
-"""The consumer: one thread that claims and settles, all jobs of a process in a few round trips.
+"""The consumer claims and settles, all jobs of a process in a few round trips. One thread at a time leads it.
 
 While a call is under way the executors run jobs, and their outcomes gather for the next call: batches grow with the
 load and are single jobs when there is none.
@@ -43,6 +43,8 @@ class Executor(Protocol):
     @property
     def waiting(self) -> int: ...
     @property
+    def lone(self) -> bool: ...
+    @property
     def oldest(self) -> float: ...
     def give(self, jobs: Sequence[Ready]) -> None: ...
     def nudge(self) -> None: ...
@@ -79,6 +81,8 @@ class Consumer:
         self._awake = dict.fromkeys(choice.queues, 0.0)
         self._requests = dict.fromkeys(choice.queues, 1)
         self._refused: set[str] = set()
+        self._unarmed: list[str] = []
+        """Queues to watch; not at once, lest a job that has come must wait for that."""
         self._outage = False
         self.closing = False
         self.claims = 0
@@ -88,7 +92,10 @@ class Consumer:
     def turn(self) -> None:
         """One turn: settle what is done, claim what can be started soon, or wait until there is something to do."""
         self._waiters.called = False
+        self._arm()
         self._hear(0)
+        if self._lone():
+            return
         self._give_back_stuck()
         # The claim leaves first: while the server makes it, the settles are built; while it settles, what was claimed
         # is read and begun.
@@ -103,6 +110,9 @@ class Consumer:
         try:
             if claim and asked:
                 self._claimed(claim[0], claim[1], asked.replies()[0])
+                if told:  # which may take a while
+                    for executor in self._lone():
+                        executor.nudge()
         except BrokerError as error:
             failed = error
         try:
@@ -187,13 +197,15 @@ class Consumer:
         if not reply or (0 < len(jobs) < limit and not self._thorough):
             # The list is empty, or may be: the waiter finds out, for nothing. In a burst nobody waits.
             self._awake.pop(queue, None)
-            if not self._thorough and not self.closing:
-                self._arm(queue)
+            if not self._thorough:
+                self._unarmed.append(queue)
 
-    def _arm(self, queue: str) -> None:
-        """Watch the queue, and take what comes, so far as there is room for it now."""
-        room = self._appetites[queue].jobs(self.executors)
-        self._waiters.arm(queue, self._claim(queue, room, standing=True) if room else None)
+    def _arm(self) -> None:
+        """Watch the queues that were found empty, and take what comes, so far as there is room for it now."""
+        while self._unarmed and not self.closing:
+            queue = self._unarmed.pop()
+            room = self._appetites[queue].jobs(self.executors)
+            self._waiters.arm(queue, self._claim(queue, room, standing=True) if room else None)
 
     def _begin(self, queue: str, read: Sequence[Ready | Outcome]) -> None:
         """A claim brought these: give them to their executors."""
@@ -206,9 +218,9 @@ class Consumer:
                 self.outbox.add(one)
             else:
                 by_executor.setdefault(one.executor, []).append(one)
-        self._appetites[queue].learn({name: len(jobs) for name, jobs in by_executor.items()})
         for name, jobs in by_executor.items():
             self.executors[name].give(jobs)
+        self._appetites[queue].learn({name: len(jobs) for name, jobs in by_executor.items()})
 
     def _settled(self, settles: Sequence[Settle], replies: Sequence[Any]) -> None:
         for (_, part), reply in zip(settles, replies, strict=True):
@@ -228,6 +240,10 @@ class Consumer:
             if oldest and executor.free <= 0 and self._pace.silence > STUCK and time.monotonic() - oldest > STUCK:
                 for ready in executor.take_back():
                     self.outbox.add(released(ready.job))
+
+    def _lone(self) -> list[Executor]:
+        """Executors with a job that this thread must run, or find another thread for."""
+        return [executor for executor in self.executors.values() if executor.lone]
 
     def _rest(self) -> None:
         waiting = [executor for executor in self.executors.values() if executor.waiting]

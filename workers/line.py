@@ -12,6 +12,11 @@ class WaitingLine:
         self._ready: deque[Ready] = deque()
 
     @property
+    def lone(self) -> bool:
+        """One job waits, and the thread that leads is the one to run it."""
+        return False
+
+    @property
     def waiting(self) -> int:
         """How many jobs wait for a place."""
         return len(self._ready)

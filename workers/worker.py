@@ -101,6 +101,7 @@ class Worker:
         self._consumer = Consumer(app, self._choice, process, self._runner.read, shares, thorough=orders.burst)
         self._stops = 0
         self._leases_lost = board.leases_lost
+        self._looked_at = -1
 
     def stop(self, level: int = 0) -> None:
         """Claim no more, let running jobs end, then return from `run`. A second call gives the running jobs back.
@@ -108,8 +109,8 @@ class Worker:
         Args:
             level: 1 is a first call, however often it comes, 2 a second; 0 counts the calls.
         """
-        # Only plain flags: a signal handler runs in the midst of the main thread, which may hold any lock. The main
-        # loop looks at them several times a second.
+        # Only plain flags: a signal handler runs in the midst of the main thread, which may hold any lock. Who leads
+        # looks at them several times a second.
         self._stops = max(self._stops, level) if level else self._stops + 1
         self.quiet()
 
@@ -125,13 +126,14 @@ class Worker:
         """
         app = self._app
         app.broker.run(calls.renew(app.keys, self._process, app.settings.lease))
-        queues, threads = ", ".join(self._choice.queues), self._orders.concurrency
-        log.info("worker %s takes %s, %d threads", self._process, queues, threads)
-        executors = self._consumer.executors = self._make_executors()
+        queues = ", ".join(self._choice.queues)
+        log.info("worker %s takes %s, %d threads", self._process, queues, self._orders.concurrency)
+        threads = self._make_threads()
+        executors = self._consumer.executors = {THREAD: threads, **self._make_others()}
         control = Control(app.broker, self._process, self._cancel)
         recycled = False
         try:
-            recycled = self._work()
+            recycled = threads.lead(self._turn)
             self._wind_down()
         finally:
             control.stop()
@@ -141,13 +143,15 @@ class Worker:
             self._resign()
         return RECYCLED if recycled else 0
 
-    def _make_executors(self) -> Mapping[str, Executor]:
+    def _make_threads(self) -> Threads:
+        slots = [Slot(self._board, index, self._app.settings.hard_grace) for index in range(self._orders.concurrency)]
+        calling = Calling(self._runner, RqRunner(self._app, self._process, self._runner))
+        return Threads(slots, calling, self._consumer.outbox.add)
+
+    def _make_others(self) -> Mapping[str, Executor]:
         orders, board, done = self._orders, self._board, self._consumer.outbox.add
         grace = self._app.settings.hard_grace
-        slots = [Slot(board, index, grace) for index in range(orders.concurrency)]
-        calling = Calling(self._runner, RqRunner(self._app, self._process, self._runner))
         executors: dict[str, Executor] = {
-            THREAD: Threads(slots, calling, done),
             COROUTINE: Coroutines(self._runner, board, orders.concurrency, orders.coroutines, grace, done),
         }
         if orders.target:
@@ -155,22 +159,22 @@ class Worker:
             executors[ISOLATED] = Isolated(orders.target, self._runner, board, first, count, grace, done, self._warm)
         return executors
 
-    def _work(self) -> bool:
-        """The loop; True where it ended because the process has run its share."""
-        looked_at = -1
-        while not self._stops:
-            self._board.tick()
-            self._consumer.turn()
-            self._notice()
-            if self._has_run_its_share():
-                return True
-            if self._orders.burst and self._consumer.at_rest:
-                # A job that has just ended may have enqueued another: look until a look brings nothing.
-                if looked_at == self._consumer.claims:
-                    return False
-                looked_at = self._consumer.claims
-                self._consumer.look_again()
-        return False
+    def _turn(self) -> bool | None:
+        """One turn of the thread that leads. Not None: the work is over; True where the process has run its share."""
+        if self._stops:
+            return False
+        self._board.tick()
+        self._consumer.turn()
+        self._notice()
+        if self._has_run_its_share():
+            return True
+        if self._orders.burst and self._consumer.at_rest:
+            # A job that has just ended may have enqueued another: look until a look brings nothing.
+            if self._looked_at == self._consumer.claims:
+                return False
+            self._looked_at = self._consumer.claims
+            self._consumer.look_again()
+        return None
 
     def _notice(self) -> None:
         """What the board says: how far we are, and whether our lease was lost."""
