@@ -8,31 +8,21 @@ local rq, own, process, queue_name, request, limit, lease, now, standing = unpac
 --   {'PAUSED'} where nobody may claim
 --@include clock
 --@include runnable
+--@include replay
 local MAX_BYTES = 1000000
 
-local function reply_with(reply, id, values)
-  values[#FIELDS + 1], reply[#reply + 1] = id, values
-end
-
 local last, last_claim = string.match(redis.call('HGET', held, '@' .. queue_name) or '', '^(%S+) (%S+)$')
-if last == request then
-  local reply = {last_claim}
-  for _, member in ipairs(redis.call('HKEYS', held)) do
-    local id, token = string.match(member, '^([^@:]+):(.+)$')
-    if token == last_claim then reply_with(reply, id, values_of(id)) end
-  end
-  return reply
-end
+if last == request then return replay(held, last_claim) end
 if last and tonumber(last) > tonumber(request) then return {} end
 if standing == '1' and not redis.call('ZSCORE', leases, process) then return {} end
 if redis.call('SISMEMBER', paused, queue_name) == 1 then return {'PAUSED'} end
 local ids = redis.call('LRANGE', queue, 0, limit - 1)
 if not ids[1] then return {} end
 local token = tostring(redis.call('INCR', last_token))
-local reply, running, members, taken, seen, bytes, looked_at = {token}, {}, {}, {}, {}, 0, 0
+local reply, running, members, taken, aside, seen, bytes, looked_at = {token}, {}, {}, {}, {}, {}, 0, 0
 for _, id in ipairs(ids) do
   looked_at = looked_at + 1
-  local values = not seen[id] and is_id(id) and values_of(id)
+  local values = not seen[id] and is_id(id) and values_of(id, aside)
   if values and may_run(id, values) then
     seen[id] = true
     taken[#taken + 1] = id
@@ -47,11 +37,13 @@ for _, id in ipairs(ids) do
   end
 end
 if #taken > 0 then
-  redis.call('ZADD', wip, unpack(running))
-  redis.call('HSET', held, '@' .. queue_name, request .. ' ' .. token, unpack(members))
-  redis.call('ZADD', leases, clock(now) + lease, process)
+  -- All that may refuse (a foreign key in its place) before the first job is taken, for a replay gets what is held.
   -- A bare RPUSH does not make its queue known, and the duties look at no other.
   redis.call('SADD', rq .. 'queues', queue)
+  redis.call('ZADD', leases, clock(now) + lease, process)
+  redis.call('ZADD', wip, unpack(running))
+  redis.call('HSET', held, '@' .. queue_name, request .. ' ' .. token, unpack(members))
+  put_aside(aside)
   for _, id in ipairs(taken) do
     redis.call('HSET', rq .. 'job:' .. id, 'status', 'started', 'worker_name', process, 'p:token', token)
   end

@@ -4,6 +4,7 @@ from tests.lua import (
     test_bury,
     test_cancel,
     test_claim,
+    test_claim_foreign,
     test_complete,
     test_delete,
     test_dependents,
@@ -21,7 +22,8 @@ from tests.lua import (
 from tests.lua.table import Row
 
 TABLES = (
-    *(test_enqueue, test_claim, test_paused, test_renew, test_complete, test_dependents, test_rq, test_bury),
-    *(test_retry, test_release, test_recover, test_sweep, test_promote, test_cancel, test_delete, test_retain),
+    *(test_enqueue, test_claim, test_claim_foreign, test_paused, test_renew, test_complete, test_dependents),
+    *(test_rq, test_bury, test_retry, test_release, test_recover, test_sweep, test_promote, test_cancel, test_delete),
+    test_retain,
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

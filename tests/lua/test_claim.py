@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.lua.table import Call, FromNow, Refused, Row, Table, Then, ZSet, job, lasting, rq_job
+from tests.lua.table import Call, FromNow, Row, Table, Then, ZSet, job, lasting, rq_job
 
 INF = float("inf")
 BIG = "d" * 600_000
@@ -368,27 +368,6 @@ ROWS = (
             *("started", "finished", "failed", "stopped", "canceled"),
             *("scheduled", "deferred", "ready_to_enqueue", "rate_limited"),
         )
-    ),
-    # Mistakes that are nobody's job ----------------------------------------------------------------------------------
-    Row(
-        "a foreign key in the place of the list: refused, nothing is written",
-        {"rq:queue:q": "oops", "postroom:token": "7"},
-        claim(),
-        Then(Refused("WRONGTYPE")),
-        again=Then(Refused("WRONGTYPE")),
-    ),
-    Row(
-        "a foreign key in the place of the running jobs: refused, and no job leaves the list",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "rq:wip:q": "oops", "postroom:token": "7"},
-        claim(),
-        Then(
-            Refused("WRONGTYPE"),
-            {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "rq:wip:q": "oops", "postroom:token": "8"},
-        ),
-        again=Then(
-            Refused("WRONGTYPE"),
-            {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "rq:wip:q": "oops", "postroom:token": "9"},
-        ),
     ),
 )
 

@@ -3,14 +3,19 @@ local FIELDS = {'status', 'data', 'p:type', 'p:attempt', 'p:first', 'timeout', '
   'success_callback_name', 'p:reason', 'p:deaths'}
 local STATUS, DATA, TYPE, ATTEMPT, FIRST, SAVED_BY_RQ, REASON, DEATHS = 1, 2, 3, 4, 5, 9, 10, 11
 
-local function values_of(id)
+-- Where something else stands in the hash's place, the id goes to `aside` and the job can end as a dead letter.
+local function values_of(id, aside)
   local values = redis.pcall('HMGET', rq .. 'job:' .. id, unpack(FIELDS))
   if not values.err then return values end
-  -- Something else stands where the hash belongs. Put it aside, so that the job can end as a dead letter.
-  redis.call('RENAME', rq .. 'job:' .. id, own .. 'foreign:' .. id)
-  values = redis.call('HMGET', rq .. 'job:' .. id, unpack(FIELDS))
+  aside[#aside + 1], values = id, {}
+  for i = 1, #FIELDS do values[i] = false end
   values[STATUS], values[TYPE] = 'queued', 'foreign'
   return values
+end
+
+-- Not until the job is taken: of an id without its key a repetition would think that it was deleted.
+local function put_aside(ids)
+  for _, id in ipairs(ids) do redis.call('RENAME', rq .. 'job:' .. id, own .. 'foreign:' .. id) end
 end
 
 -- docs/internals.md has the table. Every other id is a leftover of RQ's pushes or of a lazy cancellation; its job, if
