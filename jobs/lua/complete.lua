@@ -17,36 +17,38 @@ local rq, own, process, queue_name, now, at, keep, trim_before = unpack(ARGV, 1,
 local SIZE = 7
 now = clock(now)
 
-local function finish(id, i)
-  local token, ttl, entry = ARGV[i + 1], tonumber(ARGV[i + 5]), ARGV[i + 6]
-  redis.call('HSET', rq .. 'job:' .. id, 'status', 'finished', 'started_at', ARGV[i + 3], 'ended_at', ARGV[i + 4],
-    'result', entry == '' and ARGV[i + 2] or '')
-  if entry ~= '' then
-    rq_keep_result(id, entry, ttl)
-    if rq_repeat(id, queue_name, now, at) then return end
-    rq_expire(id, ttl)
-  end
-  expire(id, token, ttl)
-  if ttl ~= 0 then return ttl > 0 and now + ttl or 'inf' end
-end
-
-local replies, members, settled, done, scores = {}, {}, {}, {}, {}
+local replies, members, settled, done, places, ttls, scores, repeated = {}, {}, {}, {}, {}, {}, {}, {}
 for i = 9, #ARGV, SIZE do
   local id, token = ARGV[i], ARGV[i + 1]
   local reply = fence(id, token, process)
   if reply == 'OK' then
-    local score = finish(id, i)
-    done[#done + 1] = id
-    if score then scores[#scores + 1], scores[#scores + 2] = score, id end
+    local ttl, n = tonumber(ARGV[i + 5]), #done + 1
+    local again = ARGV[i + 6] ~= '' and rq_repeat(id, queue_name, now, at)
+    if again then
+      repeated[n] = again
+    elseif ttl ~= 0 then
+      scores[#scores + 1], scores[#scores + 2] = ttl > 0 and now + ttl or 'inf', id
+    end
+    done[n], places[n], ttls[n] = id, i, ttl
   end
   members[#members + 1] = id .. ':' .. token
   replies[#replies + 1] = reply
   -- ALREADY, too: where the first call failed on its way, its dependents still wait.
   if reply ~= 'STALE' then settled[#settled + 1] = id end
 end
+-- All that may refuse (a foreign key in its place) before the first status: once that is written, a repetition is ALREADY.
 if #scores > 0 then redis.call('ZADD', finished, unpack(scores)) end
 let_go(wip, held, members)
-enqueue_dependents(settled, at)
+for n, id in ipairs(done) do
+  local i, ttl, again = places[n], ttls[n], repeated[n]
+  local entry = ARGV[i + 6]
+  redis.call('HSET', rq .. 'job:' .. id, 'status', 'finished', 'started_at', ARGV[i + 3], 'ended_at', ARGV[i + 4],
+    'result', entry == '' and ARGV[i + 2] or '')
+  if entry ~= '' then rq_settle(id, entry, ttl, again) end
+  if not again then expire(id, ARGV[i + 1], ttl) end
+end
 publish('finished', queue_name, done)
-trim(finished, keep, trim_before, 2 * #done)
+-- Before the dependents, whose queues may refuse: a repetition trims nothing.
+if #scores > 0 then trim(finished, keep, trim_before, #scores) end
+enqueue_dependents(settled, at)
 return replies

@@ -53,6 +53,7 @@ def fence_rows(call: Call) -> Iterator[Row]:
     yield _row("it was deleted, and not by a settling claim", "STALE", call, deleted)
     yield _row("it was deleted by another claim", "STALE", call, {"postroom:gone:a": lasting(60, "8 ")})
     yield _row("there is nothing of it", "STALE", call, {})
+    yield _row("there is nothing of it, and no tombstone but a foreign key", "STALE", call, {"postroom:gone:a": ["x"]})
     yield _row(
         "it was deleted and made anew",
         "STALE",

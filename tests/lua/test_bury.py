@@ -5,11 +5,17 @@ from typing import Any
 import pytest
 
 from tests.lua.fence import fence_rows
-from tests.lua.table import Call, FromNow, Row, Table, Then, ZSet, event, job, lasting
+from tests.lua.table import Call, FromNow, Refused, Row, Table, Then, ZSet, event, job, lasting
 
 INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
 DEAD = {**CLAIM, "started_at": "S", "ended_at": "E", "p_reason": "R", "exc_info": "T", "p_attempt": 3}
+STANDING: dict[str, Any] = {
+    "rq:job:a": job("started", **CLAIM),
+    "rq:wip:q": ZSet({"a:7": INF}),
+    "postroom:held:w1": {"a:7": "q"},
+}
+"""Job a, in the hands of w1."""
 
 
 def dead(job_id: str, ttl: int = 900, created_at: str = "C") -> list[Any]:
@@ -130,6 +136,16 @@ ROWS = (
         bury(dead("a", ttl=0)),
         Then(["OK"], {"postroom:gone:a": lasting(60, "7 ")}, [event("buried", "a")]),
         again=Then(["ALREADY"]),
+    ),
+    *(
+        Row(
+            f"a foreign key in the place of {key}: refused, and the job has not failed",
+            {**STANDING, key: "oops"},
+            bury(dead("a")),
+            Then(Refused("WRONGTYPE"), {**STANDING, **written, key: "oops"}),
+            again=Then(Refused("WRONGTYPE")),
+        )
+        for key, written in (("rq:failed:q", {}), ("rq:wip:q", {"rq:failed:q": ZSet(a=1900)}))
     ),
     *fence_rows(bury(dead("a"))),
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.lua.fence import fence_rows
-from tests.lua.table import Call, FromNow, Row, Table, Then, ZSet, event, job, lasting
+from tests.lua.table import Call, FromNow, Refused, Row, Table, Then, ZSet, event, job, lasting
 
 INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
@@ -38,6 +38,23 @@ def trimming(name: str, keep: int, before: dict[str, Any], after: dict[str, Any]
             [event("finished", "a")],
         ),
         again=Then(["ALREADY"]),
+    )
+
+
+def refused(where: str, key: str, **written: Any) -> Row:
+    """A foreign key stands in the place of `key`; `written` comes before."""
+    standing = {
+        "rq:job:a": job("started", **CLAIM),
+        "rq:wip:q": ZSet({"a:7": INF}),
+        "postroom:held:w1": HELD,
+        key: "oops",
+    }
+    return Row(
+        f"a foreign key in the place of {where}: refused, and the job has not ended",
+        standing,
+        complete(done("a")),
+        Then(Refused("WRONGTYPE"), {**standing, **written}),
+        again=Then(Refused("WRONGTYPE")),
     )
 
 
@@ -221,6 +238,26 @@ ROWS = (
         complete(done("a"), keep=1),
         Then(["ALREADY"]),
         again=Then(["ALREADY"]),
+    ),
+    Row(
+        "where nothing is kept, nothing is trimmed, and nobody asks what stands there",
+        {"rq:job:a": job("started", **CLAIM), "rq:finished:q": "oops"},
+        complete(done("a", ttl=0)),
+        Then(["OK"], {"postroom:gone:a": lasting(60, "7 "), "rq:finished:q": "oops"}, [event("finished", "a")]),
+        again=Then(["ALREADY"]),
+    ),
+    # Mistakes that are nobody's job ----------------------------------------------------------------------------------
+    refused("the finished jobs", "rq:finished:q"),
+    refused("the running jobs", "rq:wip:q", **{"rq:finished:q": ZSet(a=1500)}),
+    Row(
+        "a foreign key in the place of what the process holds: refused, and the job has not ended",
+        {"rq:job:a": job("started", **CLAIM), "rq:wip:q": ZSet({"a:7": INF}), "postroom:held:w1": "oops"},
+        complete(done("a")),
+        Then(
+            Refused("WRONGTYPE"),
+            {"rq:job:a": job("started", **CLAIM), "rq:finished:q": ZSet(a=1500), "postroom:held:w1": "oops"},
+        ),
+        again=Then(Refused("WRONGTYPE")),
     ),
     *fence_rows(complete(done("a"))),
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.lua.table import AT, Call, Row, Table, Then, ZSet, event, job, lasting, rq_job
+from tests.lua.table import AT, Call, Refused, Row, Table, Then, ZSet, event, job, lasting, rq_job
 
 STARTED = job("started", worker_name="w1", p_token=7)
 FINISHED = lasting(500, job("finished", worker_name="w1", p_token=7, started_at="S", ended_at="E", result=42))
@@ -19,6 +19,14 @@ BURY = Call("bury", {}, ["a", 7, "R", "T", "S", "E", "C", 3, 900, ""])
 def deferred(**fields: Any) -> dict[str, str]:
     """Job c, as RQ defers it."""
     return rq_job("deferred", **{"origin": "r", **fields})
+
+
+WAITING = {
+    "rq:job:c": deferred(),
+    "rq:deferred:r": ZSet(c=900),
+    "rq:job:a:dependents": {"c"},
+    "rq:job::c:dependencies": {"a"},
+}
 
 
 def ends(name: str, given: dict[str, Any], then: dict[str, Any], *, fails: bool = False) -> Row:
@@ -101,6 +109,27 @@ ROWS = (
             "rq:job:c": rq_job("queued", origin="r", enqueue_at_front=1, enqueued_at=AT),
             "rq:job::c:dependencies": {"a"},
         },
+    ),
+    ends(
+        "a foreign key in the place of who waits for it: nobody does",
+        {"rq:job:c": deferred(), "rq:job:a:dependents": "oops", "rq:job::c:dependencies": {"a"}},
+        {"rq:job:c": deferred(), "rq:job:a:dependents": "oops", "rq:job::c:dependencies": {"a"}},
+    ),
+    ends(
+        "a foreign key in the place of what it waits for: it waits",
+        {"rq:job:c": deferred(), "rq:job:a:dependents": {"c"}, "rq:job::c:dependencies": "oops"},
+        {"rq:job:c": deferred(), "rq:job:a:dependents": {"c"}, "rq:job::c:dependencies": "oops"},
+    ),
+    Row(
+        "a foreign key in the place of its list: refused; the job has ended, which was told, and c still waits",
+        {"rq:job:a": STARTED, "rq:queue:r": "oops", **WAITING},
+        COMPLETE,
+        Then(
+            Refused("WRONGTYPE"),
+            {"rq:job:a": FINISHED, "rq:finished:q": ZSet(a=1500), "rq:queue:r": "oops", **WAITING},
+            [event("finished", "a")],
+        ),
+        again=Then(Refused("WRONGTYPE")),
     ),
     ends(
         "no longer deferred, deleted or no hash at all: it waits no more",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.lua.table import AT, Call, Row, Stream, Table, Then, ZSet, event, lasting, rq_job
+from tests.lua.table import AT, Call, Refused, Row, Stream, Table, Then, ZSet, event, lasting, rq_job
 
 INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
@@ -219,6 +219,54 @@ ROWS = (
             },
             [event("finished", "a")],
         ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "rq.Repeat with intervals that nobody can read does not wait",
+        {"rq:job:a": rq_job("started", **CLAIM, repeats_left=1, repeat_intervals="[6")},
+        complete(ttl=0),
+        Then(
+            ["OK"],
+            {
+                "rq:queue:q": ["a"],
+                "rq:job:a": rq_job("queued", **ENDED, repeats_left=0, repeat_intervals="[]", enqueued_at=AT),
+            },
+            [event("finished", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    *(
+        Row(
+            f"rq.Repeat and a foreign key in the place of {place}: refused, and the job has not ended",
+            {"rq:job:a": rq_job("started", **CLAIM, repeats_left=1, repeat_intervals=intervals), place: "oops"},
+            complete(),
+            Then(Refused("WRONGTYPE")),
+            again=Then(Refused("WRONGTYPE")),
+        )
+        for place, intervals in (("rq:queue:q", "[0]"), ("rq:scheduled:q", "[60]"))
+    ),
+    # A job's own keys do not keep it, nor its neighbours, from being settled -----------------------------------------
+    Row(
+        "a foreign key in the place of the results is put aside",
+        {"rq:job:a": rq_job("started", **CLAIM), "rq:results:a": ["o", "ops"]},
+        complete(),
+        Then(
+            ["OK"],
+            {
+                "rq:job:a": lasting(500, rq_job("finished", **ENDED)),
+                "postroom:foreign:results:a": ["o", "ops"],
+                "rq:results:a": lasting(500, Stream([ENTRY])),
+                "rq:finished:q": ZSet(a=1500),
+            },
+            [event("finished", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "a foreign key in the place of the group stays as it is",
+        {"rq:job:a": rq_job("started", **CLAIM, group_id="g"), "rq:group:g": "oops"},
+        complete(ttl=0),
+        Then(["OK"], {"postroom:gone:a": lasting(60, "7 "), "rq:group:g": "oops"}, [event("finished", "a")]),
         again=Then(["ALREADY"]),
     ),
     # Dead letters ----------------------------------------------------------------------------------------------------

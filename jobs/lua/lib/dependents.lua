@@ -3,7 +3,10 @@
 -- dependent allows that; and when it has just finished, though it is to be repeated. RQ's key of a job's dependencies
 -- has two colons.
 local function dependencies_met(id, allow_failure, ended)
-  for _, dependency in ipairs(redis.call('SMEMBERS', rq .. 'job::' .. id .. ':dependencies')) do
+  local dependencies = redis.pcall('SMEMBERS', rq .. 'job::' .. id .. ':dependencies')
+  -- Something foreign stands there: nobody knows what it waits for, and so it waits.
+  if dependencies.err then return false end
+  for _, dependency in ipairs(dependencies) do
     local status = redis.pcall('HGET', rq .. 'job:' .. dependency, 'status')
     local met = not status or status == 'finished' or (status == 'failed' and allow_failure)
       or (status ~= 'failed' and dependency == ended)
@@ -14,7 +17,8 @@ end
 
 local function enqueue_dependents_of(id, at)
   local waiting = rq .. 'job:' .. id .. ':dependents'
-  for _, dependent in ipairs(redis.call('SMEMBERS', waiting)) do
+  -- Something foreign there names nobody; refusing, it would keep a whole batch from being settled.
+  for _, dependent in ipairs(redis.pcall('SMEMBERS', waiting)) do
     local key = rq .. 'job:' .. dependent
     local job = redis.pcall('HMGET', key, 'status', 'origin', 'allow_dependency_failures', 'enqueue_at_front')
     local status, queue_name = job[1], job[2]

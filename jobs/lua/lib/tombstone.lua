@@ -7,9 +7,9 @@ local function leave_tombstone(id, token)
   redis.call('SET', own .. 'gone:' .. id, token .. ' ' .. nonce, 'EX', TOMBSTONE_TTL)
 end
 
--- The token and the nonce of a deleted job; nil where there is no tombstone.
+-- The token and the nonce of a deleted job; nil where there is no tombstone, but nothing or something foreign.
 local function tombstone(id)
-  local text = redis.call('GET', own .. 'gone:' .. id)
-  if not text then return nil end
+  local text = redis.pcall('GET', own .. 'gone:' .. id)
+  if type(text) ~= 'string' then return nil end
   return string.match(text, '^(%S*) (%S*)$')
 end
