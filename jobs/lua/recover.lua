@@ -9,6 +9,8 @@ local rq, own, process, now, at, death = unpack(ARGV, 1, 6)
 --@include publish
 local MOST = 500
 
+local function counted(text) return (tonumber(text or 0) or 0) + 1 end
+
 -- Re-checked here: the process may have renewed since it was found ended.
 local ends = redis.call('ZSCORE', leases, process)
 if ends and tonumber(ends) > clock(now) then return {} end
@@ -22,16 +24,16 @@ for i = #members, 1, -1 do
   if id then
     local queue_name = redis.call('HGET', held, members[i])
     if fence(id, token, process) == 'OK' then
-      -- The list first: where a foreign key stands in its place, this fails with the job still held.
+      local key = rq .. 'job:' .. id
+      -- All that may refuse (a foreign key in its place) before the first write, so that each repetition finds the job
+      -- held, and the one that is made counts once. A counter that is no number would refuse for ever: it counts anew.
+      redis.call('ZCARD', rq .. 'wip:' .. queue_name)
       redis.call('LPUSH', rq .. 'queue:' .. queue_name, id)
+      local counts = redis.call('HMGET', key, 'p:redelivered', 'p:deaths')
+      redis.call('HSET', key, 'status', 'queued', 'enqueued_at', at, 'p:redelivered', counted(counts[1]))
+      if charged[members[i]] then redis.call('HSET', key, 'p:deaths', counted(counts[2]), 'p:death', death) end
       -- Without its token nothing of the dead process settles the job any more.
-      redis.call('HDEL', rq .. 'job:' .. id, 'p:token')
-      redis.call('HSET', rq .. 'job:' .. id, 'status', 'queued', 'enqueued_at', at)
-      redis.call('HINCRBY', rq .. 'job:' .. id, 'p:redelivered', 1)
-      if charged[members[i]] then
-        redis.call('HINCRBY', rq .. 'job:' .. id, 'p:deaths', 1)
-        redis.call('HSET', rq .. 'job:' .. id, 'p:death', death)
-      end
+      redis.call('HDEL', key, 'p:token')
       queues[queue_name] = queues[queue_name] or {}
       table.insert(queues[queue_name], id)
       back[#back + 1] = id

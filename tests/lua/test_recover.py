@@ -163,17 +163,38 @@ ROWS = (
     entry_only("another's by now", **{"rq:job:a": job("started", worker_name="w2", p_token=8)}),
     entry_only("no hash", **{"rq:job:a": "oops"}),
     Row(
-        "a foreign key in the place of the list: refused, and the job is still held",
+        "counters that are no numbers count anew",
         {
-            "rq:queue:q": "oops",
-            "rq:job:a": job("started", **CLAIM),
-            "rq:wip:q": ZSet({"a:7": INF}),
+            "rq:job:a": job("started", **CLAIM, p_redelivered="x", p_deaths=""),
             "postroom:held:w1": {"a:7": "q"},
             "postroom:leases": ZSet(w1=900),
         },
-        recover(),
-        Then(Refused("WRONGTYPE")),
-        again=Then(Refused("WRONGTYPE")),
+        recover("a:7"),
+        Then(
+            ["a"],
+            {
+                "rq:queue:q": ["a"],
+                "rq:job:a": job("queued", worker_name="w1", p_redelivered=1, p_deaths=1, p_death="D", enqueued_at=AT),
+            },
+            [event("recovered", "a")],
+        ),
+        again=Then([]),
+    ),
+    *(
+        Row(
+            f"a foreign key in the place of {place}: refused, and the job is still held",
+            {
+                "rq:job:a": job("started", **CLAIM),
+                "rq:wip:q": ZSet({"a:7": INF}),
+                "postroom:held:w1": {"a:7": "q"},
+                "postroom:leases": ZSet(w1=900),
+                place: "oops",
+            },
+            recover("a:7"),
+            Then(Refused("WRONGTYPE")),
+            again=Then(Refused("WRONGTYPE")),
+        )
+        for place in ("rq:queue:q", "rq:wip:q")
     ),
 )
 
