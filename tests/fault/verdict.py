@@ -35,6 +35,8 @@ class Verdict:
     exist: int = 0
     """Failpoints that there were to meet, and how many were met."""
     fired: int = 0
+    earnest: int = 0
+    """Of those, where the kind of fault can happen in earnest; 0 where all can."""
     red: list[str] = field(default_factory=list)
     """Why it is red; empty: green."""
     control: bool = False
