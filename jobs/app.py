@@ -13,7 +13,7 @@ from postroom.jobs.naming import import_function, import_module, task_name
 from postroom.jobs.options import OptionFields, Options, check_queue_name
 from postroom.jobs.queue import Queue
 from postroom.jobs.results import Listener
-from postroom.jobs.retry import Retry
+from postroom.jobs.retry import DEFAULT, NEVER, Retry
 from postroom.jobs.settings import Settings
 from postroom.jobs.task import Declare, Prepared, Task, TaskFunction
 
@@ -72,7 +72,7 @@ class Postroom:
         queue: str = "default",
         timeout: float | timedelta | None = None,
         result_ttl: int | timedelta | None = None,
-        retry: Retry | None = None,
+        retry: Retry | None = DEFAULT,
         isolate: bool = False,
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
@@ -83,7 +83,8 @@ class Postroom:
             queue: where its jobs go by default.
             timeout: seconds that a job may run, rounded up to whole ones; `Settings.timeout` where not given.
             result_ttl: seconds that its results are kept: 0 for not at all, -1 for ever.
-            retry: what happens when it raises; nothing is tried again where not given.
+            retry: what happens when it raises. Where not given: five attempts for errors that may pass by themselves
+                (retry.is_transient), one for the others. None: nothing is tried again.
             isolate: run each of its jobs in a process of its own, which can be killed without harm to other jobs.
 
         Raises:
@@ -167,10 +168,7 @@ class Postroom:
         task = self.tasks.get(name)
         found = task.function if task else self.allowed.get(name)
         if found is None:
-            raise UnknownTask(
-                f"no task {name!r} in this app: declare it with @app.task, add its module to include=[…], "
-                "or allow=[…] a plain function that RQ's producers enqueue"
-            )
+            raise UnknownTask(name)
         return found
 
     @property
@@ -214,7 +212,7 @@ class Postroom:
         function: Callable[..., Any],
         *,
         name: str | None = None,
-        retry: Retry | None = None,
+        retry: Retry | None = DEFAULT,
         isolate: bool = False,
         **options: Any,
     ) -> Any:
@@ -227,7 +225,7 @@ class Postroom:
             raise ConfigError(f"name={name!r}: a task's name is a text")
         check_queue_name(options.get("queue", "default"))
         prepared: Prepared[Any, Any] = Prepared(self, name, Options().but(**options))
-        task: Task[Any, Any] = Task(name, function, prepared, retry, isolate)
+        task: Task[Any, Any] = Task(name, function, prepared, NEVER if retry is None else retry, isolate)
         rival = self.tasks.get(name)
         if rival is not None and _place(rival.function) != _place(function):
             raise ConfigError(f"two tasks are called {name!r}: {_place(rival.function)} and {_place(function)}")

@@ -111,18 +111,15 @@ def sweep(space: Keys, lease: float) -> Call[list[str]]:
     return script("sweep", _texts, space, {"leases": space.leases(), "swept": space.swept()}, {"lease": lease})
 
 
-def recover(
-    space: Keys, process: str, *, resigned: bool = False, charged: Sequence[str] = (), death: str = ""
-) -> Call[list[str]]:
+def recover(space: Keys, process: str, *, resigned: bool = False, charged: Sequence[Any] = ()) -> Call[list[str]]:
     """Put back what a dead process holds; the ids.
 
     Args:
         resigned: it is known to be gone, whatever its lease.
-        charged: `<id>:<token>` of the jobs that it died of, or beside.
-        death: what it died of, in words.
+        charged: for each job that it died of, or beside, `<id>:<token>`, and a field and its value that tell of it.
     """
     keys = {"held": space.held(process), "leases": space.leases()}
-    args = {"process": process, "now": "inf" if resigned else "", "death": death}
+    args = {"process": process, "now": "inf" if resigned else ""}
     return script("recover", _texts, space, keys, args, charged)
 
 

@@ -17,9 +17,14 @@ PostroomError
     ├── JobCanceled      never: the job was canceled
     └── JobFailed        never: the job is a dead letter
 
-`JobTimeout` and `JobInterrupted` stand apart: they are raised *inside* a handler, and derive from `BaseException` so
-that an `except Exception` in the handler does not swallow them.
+A handler may raise `Discard`, `RetryLater` and `Snooze` to say what shall become of its job. `JobTimeout` and
+`JobInterrupted` stand apart: they are raised *into* a handler, and derive from `BaseException` so that an
+`except Exception` in the handler does not swallow them.
 """
+
+from datetime import timedelta
+
+from postroom.jobs.times import MOST
 
 
 class PostroomError(Exception):
@@ -43,7 +48,18 @@ class DecodeError(MessageError, ValueError):
 
 
 class UnknownTask(MessageError, LookupError):
-    """No task of this name is declared or allowed in this app."""
+    """No task of this `name` is declared or allowed in this app."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no task {name!r} in this app: declare it with @app.task, add its module to include=[…], "
+            "or allow=[…] a plain function that RQ's producers enqueue"
+        )
+        self.name = name
+
+    def __reduce__(self) -> tuple[type["UnknownTask"], tuple[str]]:
+        """Survive pickling."""
+        return UnknownTask, (self.name,)
 
 
 class BrokerError(PostroomError):
@@ -110,3 +126,34 @@ class JobTimeout(BaseException):
 
 class JobInterrupted(BaseException):
     """The job was canceled while its handler ran."""
+
+
+class Discard(Exception):
+    """Raised by a handler: this job is a dead letter at once, whatever its retry policy says.
+
+    Args:
+        reason: shown to whoever looks at the dead letter.
+    """
+
+    def __init__(self, reason: str = "discarded by its handler") -> None:
+        super().__init__(reason)
+
+
+class _Later(Exception):
+    def __init__(self, delay: float | timedelta) -> None:
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST:
+            raise ConfigError(f"{type(self).__name__}({delay!r}): give seconds or a timedelta, from 0 to {MOST:,}")
+        super().__init__(f"in {seconds:g} s")
+        self.delay = float(seconds)
+        """Seconds."""
+
+
+class RetryLater(_Later):
+    """Raised by a handler: this attempt failed, try again in `delay` (seconds or timedelta) instead of when the policy
+    says. It counts as an attempt: where the policy's `stop` allows no more, the job is a dead letter.
+    """
+
+
+class Snooze(_Later):
+    """Raised by a handler: not now; run the job again in `delay` (seconds or timedelta). No attempt is counted."""

@@ -145,6 +145,11 @@ class RqJob:
         front = bool(value.enqueue_at_front or self._job.enqueue_at_front_on_retry)
         return Retry.get_interval(made, value.intervals), front, {"number_of_retries": made + 1, **_FRONT[front]}
 
+    @property
+    def had_retries(self) -> bool:
+        """Was it enqueued with rq.Retry?"""
+        return self._job.retries_left is not None
+
     def may_retry(self) -> Again | None:
         """A handler that raised, of a job enqueued with rq.Retry; None where no retries are left."""
         if not self._job.should_retry:

@@ -112,6 +112,10 @@ class Keys:
         """SET of the names of paused queues."""
         return f"{self.own()}paused"
 
+    def dead(self) -> str:
+        """STREAM of the newest burials: `queue`, and `jobs`, a JSON list of ids."""
+        return f"{self.own()}dead"
+
     def control(self, process: str) -> str:
         """Pub/sub channel of one worker process: ids of jobs that were canceled while it runs them."""
         return f"{self.own()}control:{process}"

@@ -13,12 +13,15 @@ from tenacity import (
     RetryCallState,
     Retrying,
     TryAgain,
+    retry_if_exception,
     retry_if_exception_type,
+    retry_never,
     stop_after_attempt,
     wait_exponential_jitter,
 )
 
-from postroom.jobs.errors import ConfigError
+from postroom.jobs.errors import ConfigError, RetryLater
+from postroom.jobs.failure import Cause
 
 Strategy = Callable[[RetryCallState], Any]
 
@@ -40,8 +43,8 @@ class Retry:
             if not callable(strategy) or isinstance(strategy, type):
                 raise ConfigError(f"Retry.{name}={strategy!r}: give one of tenacity's strategies, {name}_…(…)")
 
-    def delay(self, attempt: int, first_started: float, error: BaseException) -> float | None:
-        """Seconds to wait after attempt number `attempt` (1 is the first) failed with `error`; None: try no more.
+    def decide(self, attempt: int, first_started: float, error: BaseException) -> float | Cause:
+        """Seconds to wait after attempt number `attempt` (1 is the first) failed with `error`, or why it is the last.
 
         Args:
             attempt: how many attempts were made, this one included.
@@ -52,9 +55,31 @@ class Retry:
         state.attempt_number = attempt
         state.start_time = time.monotonic() - (time.time() - first_started)
         state.set_exception((type(error), error, error.__traceback__))
-        if not isinstance(error, TryAgain) and not self.retry(state):
-            return None
-        state.upcoming_sleep = float(self.wait(state))
+        asked = isinstance(error, TryAgain | RetryLater)
+        if not asked and not self.retry(state):
+            return Cause.NOT_RETRYABLE
+        state.upcoming_sleep = error.delay if isinstance(error, RetryLater) else float(self.wait(state))
         if self.stop(state):
-            return None
+            return Cause.EXHAUSTED
         return max(0.0, state.upcoming_sleep)
+
+
+PERMANENT: tuple[type[BaseException], ...] = (
+    *(TypeError, ValueError, LookupError, AttributeError, NameError, ImportError, SyntaxError, AssertionError),
+    *(NotImplementedError, ArithmeticError, RecursionError, MemoryError, BufferError, StopIteration, SystemError),
+)
+"""Errors of the program or of its data: they come back however often one tries."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """May the same call succeed later? An `Exception` that is none of PERMANENT."""
+    return isinstance(error, Exception) and not isinstance(error, PERMANENT)
+
+
+DEFAULT = Retry(
+    wait=wait_exponential_jitter(initial=1, exp_base=4, max=300),
+    retry=retry_if_exception(is_transient),
+)
+"""Of a task that does not say: five attempts, about 1, 4, 16 and 64 s apart, where the error may pass by itself."""
+NEVER = Retry(retry=retry_never)
+"""Of `retry=None`: no error is tried again, unless the handler asks for it by RetryLater."""

@@ -38,6 +38,8 @@ class Settings:
     """How long a worker process that is not heard of keeps what it claimed."""
     hard_grace: float = 5.0
     """How long a job may go on after its timeout, before its process is killed."""
+    code_version: str = ""
+    """Which version of the code runs here: dead letters tell it. Where not set, one of CODE_VERSIONS that is."""
     concurrency: int = 10
     """Threads of one worker process."""
     coroutines: int = 1000
@@ -58,6 +60,12 @@ class Settings:
                 raise ConfigError(f"no setting {name!r}; there are: {', '.join(sorted(known))}")
         return cls(**{name: _read(name, value, type(known[name].default)) for name, value in found.items()})
 
+
+CODE_VERSIONS = (
+    *("SENTRY_RELEASE", "GIT_COMMIT", "GIT_SHA", "SOURCE_VERSION"),
+    *("HEROKU_SLUG_COMMIT", "RENDER_GIT_COMMIT", "RAILWAY_GIT_COMMIT_SHA", "K_REVISION"),
+)
+"""Environment variables in which deployments tell the version of the code."""
 
 _LEAST = {"result_ttl": -1, "failure_ttl": -1, "canceled_ttl": 0, "keep_finished": 0}
 
@@ -81,6 +89,8 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if environ.get("REDIS_URL"):
         found["redis_url"] = environ["REDIS_URL"]
+    if version := next((environ[name] for name in CODE_VERSIONS if environ.get(name)), ""):
+        found["code_version"] = version
     for field in fields(Settings):
         value = environ.get(f"POSTROOM_{field.name.upper()}")
         if value:

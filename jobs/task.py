@@ -13,7 +13,7 @@ from postroom.jobs.job import Job
 from postroom.jobs.messages import Batch, Placement, batch_of_one, batches
 from postroom.jobs.options import OptionFields, Options
 from postroom.jobs.results import Listener
-from postroom.jobs.retry import Retry
+from postroom.jobs.retry import DEFAULT, Retry
 from postroom.jobs.settings import Settings
 
 P = ParamSpec("P")
@@ -195,7 +195,7 @@ class Task(Generic[P, R]):
     name: str
     function: Callable[..., Any]
     prepared: Prepared[P, R]
-    retry: Retry | None = None
+    retry: Retry = DEFAULT
     isolate: bool = False
 
     @property

@@ -6,6 +6,7 @@ from postroom.jobs.broker import SCHEMES
 from postroom.jobs.context import current_job
 from postroom.jobs.errors import (
     ConfigError,
+    Discard,
     DuplicateJob,
     EncodeError,
     JobCanceled,
@@ -15,6 +16,8 @@ from postroom.jobs.errors import (
     Rejected,
     ResultExpired,
     ResultTimeout,
+    RetryLater,
+    Snooze,
     Unavailable,
 )
 from postroom.jobs.job import Job
@@ -26,6 +29,9 @@ __all__ = [
     "Postroom",
     "Job",
     "Retry",
+    "RetryLater",
+    "Discard",
+    "Snooze",
     "current_job",
     "PostroomError",
     "ConfigError",

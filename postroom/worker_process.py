@@ -58,7 +58,7 @@ def _work(order: dict[str, Any], lifeline: int) -> int:
     orders = Orders(**{**order["orders"], "queues": tuple(order["orders"]["queues"])})
     log_plainly(orders.verbose)
     app = load(orders.target)
-    warm = fork_warm(orders.target)  # before there are threads
+    warm = fork_warm(orders.target, order["process"])  # before there are threads
     hold(lifeline)
     # The thread that speaks to the server must not wait 5 ms for its turn while short jobs run: the server would idle.
     sys.setswitchinterval(0.0005)

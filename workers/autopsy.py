@@ -7,35 +7,38 @@ that made us kill the process, and what was only claimed, go back free.
 
 import logging
 import time
+from typing import Any
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import JobTimeout
+from postroom.jobs.failure import Cause, Death
 from postroom.workers.board import Running
 from postroom.workers.claimed import claimed_from
 from postroom.workers.outcome import Outcome, settle_calls
-from postroom.workers.process import Death, WorkerProcess
+from postroom.workers.process import WorkerProcess
+from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
 
 log = logging.getLogger("postroom.pool")
 
 
-def settle(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -> None:
+def settle(app: Postroom, dead: WorkerProcess, death: Death) -> None:
     """Settle what `dead` held.
 
     Raises:
         BrokerError: the server is not there; the lease will run out and a duty recovers the jobs.
     """
-    running = list(dead.board.running())
+    runner = Runner(app, dead.name, can_isolate=bool(dead.orders.target))
     overdue = {(job.id, job.token) for job in dead.killed_for}
     outcomes = [
         outcome
-        for job in running
-        if (job.id, job.token) in overdue and (outcome := _overran(app, runner, job)) is not None
+        for job in dead.board.running()
+        if (job.id, job.token) in overdue and (outcome := _overran(app, runner, job, death)) is not None
     ]
     asked = [call for call, _ in settle_calls(outcomes, app.keys, dead.name, app.settings)]
-    charged = [] if dead.killed or dead.board.ended else _suspects(dead)
-    recover = calls.recover(app.keys, dead.name, resigned=True, charged=charged, death=_evidence(death))
+    charged = [] if dead.killed or dead.board.ended else _charges(app, runner, dead, death)
+    recover = calls.recover(app.keys, dead.name, resigned=True, charged=charged)
     some = app.broker.run_many([*asked, recover])[-1]
     back = len(some)
     while some:
@@ -45,14 +48,24 @@ def settle(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -> 
         log.warning("worker %s died by %s; %d of its jobs are back on their queues", dead.name, death.how, back)
 
 
-def _suspects(dead: WorkerProcess) -> list[str]:
-    """What the process may have died of: every job that it ran, or that had just ended; recover charges those that it
-    had not settled. Not those that had a process of their own.
+def _charges(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -> list[Any]:
+    """What the process may have died of: every job that it ran, or that had just ended, and what is kept of that;
+    recover charges those that it had not settled. Not those that had a process of their own.
     """
-    return [f"{job.id}:{job.token}" for job in dead.board.last_seen() if job.slot < dead.orders.first_isolated]
+    suspects = [job for job in dead.board.last_seen() if job.slot < dead.orders.first_isolated]
+    hashes = app.broker.run_many([calls.read_all(app.keys, job.id) for job in suspects])
+    charges: list[Any] = []
+    for job, stored in zip(suspects, hashes, strict=True):
+        claimed = claimed_from(job.id, job.token, stored)
+        ready = runner.read(claimed)
+        name = ready.name if isinstance(ready, Ready) else ""
+        failure = runner.death(claimed, name, death, job.started or time.time())
+        for field, value in failure.fields(claimed.failed_before).items():
+            charges += (f"{job.id}:{job.token}", field, value)
+    return charges
 
 
-def _overran(app: Postroom, runner: Runner, job: Running) -> Outcome | None:
+def _overran(app: Postroom, runner: Runner, job: Running, death: Death) -> Outcome | None:
     """The failed attempt of a job past its hard deadline; None where the job is gone."""
     stored = app.broker.run(calls.read_all(app.keys, job.id))
     if not stored:
@@ -62,14 +75,6 @@ def _overran(app: Postroom, runner: Runner, job: Running) -> Outcome | None:
     if isinstance(ready, Outcome):
         return ready
     if ready.function is None:
-        return runner.bury(claimed, "TimeoutError: past its hard deadline; its process was killed", "", job.started)
-    return runner.raised(ready, JobTimeout(), job.started)
-
-
-def _evidence(death: Death) -> str:
-    text = f"{death.how}, peak memory {death.peak_bytes // 1_000_000} MB"
-    return (
-        f"{text}\n{death.stack}".strip()
-        if death.stack
-        else f"{text}, at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}"
-    )
+        error = TimeoutError("past its hard deadline; its process was killed")
+        return runner.bury(claimed, Cause.KILLED, runner.failure(claimed, error, job.started, death))
+    return runner.raised(ready, JobTimeout(), job.started, death)

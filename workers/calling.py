@@ -2,13 +2,13 @@
 
 import logging
 import time
-import traceback
 
+from postroom.jobs.failure import Cause
 from postroom.workers.handler import call
 from postroom.workers.outcome import Outcome
 from postroom.workers.ready import Ready
 from postroom.workers.rq_runner import RqRunner
-from postroom.workers.runner import Runner, one_line
+from postroom.workers.runner import Runner
 from postroom.workers.slots import Slot
 
 log = logging.getLogger("postroom.worker")
@@ -31,7 +31,8 @@ class Calling:
             # Nothing may end the thread with the job in its hands: neither a mistake of ours nor an alarm of RQ's
             # callbacks that arrives late.
             log.exception("job %s could not be run", ready.job.id)
-            return self._runner.bury(ready.job, one_line(error), traceback.format_exc(), started)
+            failure = self._runner.failure(ready.job, error, started)
+            return self._runner.bury(ready.job, Cause.NOT_RETRYABLE, failure, ready.name)
         finally:
             slot.leave()
 

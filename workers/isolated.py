@@ -4,21 +4,17 @@ Processes are kept warm and used again; one that died, or had to be killed, is r
 """
 
 import logging
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import IO, Protocol
 
 import msgspec
 
 from postroom.jobs.errors import JobInterrupted, JobTimeout
+from postroom.jobs.failure import Death
 from postroom.workers.board import Board
-from postroom.workers.lifeline import how_it_ended, spawn
+from postroom.workers.job_process import JobProcess
 from postroom.workers.line import WaitingLine
 from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
@@ -30,26 +26,6 @@ START = 60.0
 """Seconds that a process has to load the app."""
 PAUSE = 1.0
 """Seconds after a process that did not come up, before its job is given back."""
-
-
-class Led(Protocol):
-    """What a lead needs of its process: a spawned one's (subprocess.Popen), or a warm one's (warm.py)."""
-
-    @property
-    def pid(self) -> int: ...
-    @property
-    def stdin(self) -> IO[bytes] | None: ...
-    @property
-    def stdout(self) -> IO[bytes] | None: ...
-    def poll(self) -> int | None: ...
-    def wait(self) -> int: ...
-
-
-class WarmProcess(Led, Protocol):
-    """One that is there already."""
-
-    @property
-    def lifeline(self) -> int: ...
 
 
 class Isolated(WaitingLine):
@@ -71,7 +47,7 @@ class Isolated(WaitingLine):
         count: int,
         grace: float,
         done: Callable[[Outcome], None],
-        warm: WarmProcess | None = None,
+        warm: JobProcess | None = None,
     ) -> None:
         super().__init__()
         self._warm = warm
@@ -135,13 +111,10 @@ class Isolated(WaitingLine):
 class _Lead(threading.Thread):
     """Leads one process: gives it a job, waits, and kills it where it must be."""
 
-    def __init__(self, pool: Isolated, slot: int, warm: WarmProcess | None) -> None:
+    def __init__(self, pool: Isolated, slot: int, warm: JobProcess | None) -> None:
         super().__init__(name=f"postroom-isolated-{slot}", daemon=True)
         self._pool, self._slot = pool, slot
-        self._process: Led | None = warm
-        self._lifeline = warm.lifeline if warm else -1
-        self._fresh = warm is not None
-        """It has not said yet that it is ready."""
+        self._process = warm
         self._job_id = ""
         self._why: BaseException | None = None
         self._lock = threading.Lock()
@@ -188,95 +161,44 @@ class _Lead(threading.Thread):
                 self._job_id = ""
             self._pool.board.leave(self._slot)
 
-    def _ask(self, process: Led, ready: Ready, started: float) -> Outcome:
-        jobs, outcomes = _pipes(process)
+    def _ask(self, process: JobProcess, ready: Ready, started: float) -> Outcome:
         try:
-            write_message(jobs, msgspec.msgpack.encode(asdict(ready.job)))
-            verb, args = msgspec.msgpack.decode(read_message(outcomes))
+            verb, args = msgspec.msgpack.decode(process.run(msgspec.msgpack.encode(asdict(ready.job))))
             return Outcome(verb, ready.job, args)
         except (OSError, EOFError):
-            code = self._forget(process)
+            death = self._forget(process)
             if self._why is not None:
-                return self._pool.runner.raised(ready, self._why, started)
-            return self._pool.runner.died(ready, how_it_ended(code), started)
+                return self._pool.runner.raised(ready, self._why, started, death)
+            return self._pool.runner.died(ready, death, started)
 
-    def _at_hand(self) -> Led:
+    def _at_hand(self) -> JobProcess:
         """A process that has loaded the app.
 
         Raises:
             OSError, EOFError: it could not be started, or ended before it had.
         """
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and self._process.has_ended:
             self._forget(self._process)  # it died idle
-        if self._process is None:
-            command = [sys.executable, "-m", "postroom.workers.isolated_process", self._pool.target]
-            self._process, self._lifeline = spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            self._fresh = True
-        process = self._process
-        if self._fresh:
-            killer = threading.Timer(START, _kill_group, (process.pid,))
+        process = self._process = self._process or JobProcess.spawn(self._pool.target, self._pool.runner.worker)
+        if not process.is_ready:
+            killer = threading.Timer(START, process.kill)
             killer.start()
             try:
-                read_message(_pipes(process)[1])
+                process.await_ready()
             except (OSError, EOFError):
                 self._forget(process)
                 raise
             finally:
                 killer.cancel()
-            self._fresh = False
         return process
 
-    def _forget(self, process: Led) -> int:
-        """See the process off, with what its handlers have started; its exit code."""
+    def _forget(self, process: JobProcess) -> Death:
         with self._lock:
             self._process = None
-        _kill_group(process.pid)
-        code = process.wait()
-        os.close(self._lifeline)
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        return code
+        return process.end()
 
     def _kill(self, job_id: str, why: BaseException) -> None:
         with self._lock:
-            process = self._process
-            if process is not None and self._job_id == job_id:
+            if self._process is not None and self._job_id == job_id:
                 self._why = why
-                _kill_group(process.pid)
-
-
-def _kill_group(pid: int) -> None:
-    """SIGKILL an isolated process, and what its handler started."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        log.debug("process %d was gone already", pid)
-
-
-def _pipes(process: Led) -> tuple[int, int]:
-    """Where jobs are written and outcomes read."""
-    if process.stdin is None or process.stdout is None:
-        raise EOFError("it has no pipes")
-    return process.stdin.fileno(), process.stdout.fileno()
-
-
-def write_message(fd: int, data: bytes) -> None:
-    view = memoryview(len(data).to_bytes(4, "big") + data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def read_message(fd: int) -> bytes:
-    size = int.from_bytes(_read_exactly(fd, 4), "big")
-    return _read_exactly(fd, size)
-
-
-def _read_exactly(fd: int, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        part = os.read(fd, size - len(data))
-        if not part:
-            raise EOFError
-        data += part
-    return data
+                self._process.kill()

@@ -2,11 +2,12 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from postroom.jobs import calls
+from postroom.jobs.failure import Cause, Failure
 from postroom.jobs.keys import Keys
 from postroom.jobs.settings import Settings
 from postroom.jobs.times import rq_time
@@ -15,7 +16,6 @@ from postroom.workers.claimed import Claimed
 BATCH = 500
 GRACE = 10.0
 """Seconds that a finished job is kept at least: its enqueuer may still be asking whether it was taken."""
-TRACEBACK_LIMIT = 20_000
 
 
 @dataclass(slots=True)
@@ -34,28 +34,25 @@ def finished(job: Claimed, result: bytes, started: float, ended: float, ttl: int
     return Outcome("complete", job, [job.id, job.token, result, rq_time(started), rq_time(ended), ttl, entry])
 
 
-def buried(
-    job: Claimed,
-    reason: str,
-    traceback: str,
-    started: float,
-    ttl: int,
-    *,
-    attempt: int,
-    created_at: str,
-    entry: str = "",
-) -> Outcome:
-    """It will not be tried again by itself."""
-    ended = rq_time()
-    shown = [_sendable(reason)[:500], _sendable(traceback)[-TRACEBACK_LIMIT:]]
-    args = [job.id, job.token, *shown, rq_time(started), ended, created_at, attempt]
-    return Outcome("bury", job, [*args, ttl, entry])
+def buried(job: Claimed, cause: Cause, failure: Failure, fields: Mapping[str, Any], ttl: int, entry: str) -> Outcome:
+    """It will not be tried again by itself. `fields`: what else its hash shall hold; `entry`: as for `finished`."""
+    stored = {
+        "p:reason": failure.error,
+        "p:cause": str(cause),
+        "p:fingerprint": failure.fingerprint,
+        "p:attempt": job.attempt,
+        "exc_info": failure.traceback or failure.error,
+        "started_at": rq_time(failure.started),
+        "ended_at": rq_time(failure.ended),
+        **fields,
+    }
+    return Outcome("bury", job, [job.id, job.token, ttl, entry, 2 * len(stored), *_flat(stored)])
 
 
-def retried(job: Claimed, delay: float, fields: dict[str, Any], *, front: bool = False) -> Outcome:
+def retried(job: Claimed, delay: float, fields: Mapping[str, Any], *, front: bool = False) -> Outcome:
     """It failed and will be tried again in `delay` seconds."""
-    flat = [_sendable(part) if isinstance(part, str) else part for pair in fields.items() for part in pair]
-    return Outcome("retry", job, [job.id, job.token, delay, "front" if front else "back", len(flat), *flat])
+    place = "front" if front else "back"
+    return Outcome("retry", job, [job.id, job.token, delay, place, 2 * len(fields), *_flat(fields)])
 
 
 def released(job: Claimed) -> Outcome:
@@ -63,9 +60,8 @@ def released(job: Claimed) -> Outcome:
     return Outcome("release", job, [job.id, job.token])
 
 
-def _sendable(text: str) -> str:
-    """Texts of errors may hold what UTF-8 cannot, such as the names of files that are not UTF-8."""
-    return text.encode(errors="backslashreplace").decode()
+def _flat(fields: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
 
 
 def settle_calls(

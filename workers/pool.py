@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError
+from postroom.jobs.failure import Death
 from postroom.workers import autopsy
 from postroom.workers.forkserver import ForkServer
 from postroom.workers.keeper import Keeper
 from postroom.workers.lifeline import Started, spawn
-from postroom.workers.process import Death, WorkerProcess
-from postroom.workers.runner import Runner
+from postroom.workers.process import WorkerProcess
 from postroom.workers.worker import GRACE, RECYCLED, Orders
 
 log = logging.getLogger("postroom.pool")
@@ -36,7 +36,6 @@ class Pool:
 
     def __init__(self, app: Postroom, command: Sequence[str], orders: Orders, count: int) -> None:
         self._app, self._command, self._orders, self._count = app, command, orders, count
-        self._runner = Runner(app, can_isolate=bool(orders.target))
         self._processes: list[WorkerProcess] = []
         self._due: list[float] = []
         self._pause = FIRST_PAUSE
@@ -140,7 +139,7 @@ class Pool:
         if process.pidfd >= 0:
             self._selector.unregister(process.pidfd)
         try:
-            autopsy.settle(self._app, self._runner, process, death)
+            autopsy.settle(self._app, process, death)
         except BrokerError as error:
             log.warning("the jobs of %s wait until its lease has ended: %s", process.name, error)
         self._replace(process, death)

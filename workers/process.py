@@ -4,41 +4,25 @@ import json
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from postroom.jobs.failure import Death
 from postroom.workers.board import Board, Running
-from postroom.workers.lifeline import Started, how_it_ended
+from postroom.workers.evidence import Witness
+from postroom.workers.lifeline import Started
 from postroom.workers.worker import Orders, new_process_name
 
 log = logging.getLogger("postroom.pool")
 
 HUNG = 60.0
 """Seconds for which a main loop may stand still with no job running, before the process is killed."""
-_STACK_BYTES = 4000
 
 FDS = ("board", "stack")
 """The descriptors that a worker process gets, as its order names them."""
 Start = Callable[[str, Sequence[int]], Started]
 """Starts a worker process: gets its order as JSON, and the descriptors FDS."""
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """How a process died."""
-
-    exit_code: int
-    """Negative: the signal that killed it."""
-    peak_bytes: int
-    stack: str
-    """The last Python stack that it could still write; '' where it could not."""
-
-    @property
-    def how(self) -> str:
-        """In words."""
-        return how_it_ended(self.exit_code)
 
 
 class WorkerProcess:
@@ -55,13 +39,13 @@ class WorkerProcess:
         self.orders = orders
         self.name = new_process_name()
         self.board = Board(orders.slots)
-        self._stack = os.memfd_create("postroom-stack")
-        fds = (self.board.fd, self._stack)
+        self._witness = Witness()
+        fds = (self.board.fd, self._witness.stack)
         order = {"orders": asdict(orders), "process": self.name, **dict(zip(FDS, fds, strict=True))}
         try:
             self._started = start(json.dumps(order), fds)
         except OSError:
-            os.close(self._stack)
+            self._witness.close()
             self.board.close()
             raise
         self.pid = self._started.pid
@@ -122,21 +106,17 @@ class WorkerProcess:
 
     def reap(self) -> Death | None:
         """Its death, once; None while it lives."""
-        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-        if pid == 0:
-            return None
-        code = os.waitstatus_to_exitcode(status)
-        if self._started.popen is not None:
-            self._started.popen.returncode = code
-        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        stack = os.pread(self._stack, _STACK_BYTES, 0).decode(errors="replace")
-        return Death(code, peak, stack)
+        death = self._witness.reap(self.pid, os.WNOHANG)
+        if death is not None and self._started.popen is not None:
+            self._started.popen.returncode = death.exit_code
+        return death
 
     def close(self) -> None:
         """Let go of what belongs to it. Its handlers' own children do not outlive it."""
         self.kill_group()
-        for fd in (self._started.lifeline, self._stack, *((self.pidfd,) if self.pidfd >= 0 else ())):
+        for fd in (self._started.lifeline, *((self.pidfd,) if self.pidfd >= 0 else ())):
             os.close(fd)
+        self._witness.close()
         self.board.close()
 
 

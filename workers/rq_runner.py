@@ -5,9 +5,12 @@ import time
 import traceback
 from typing import Any
 
+from msgspec import structs
+
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError, JobTimeout, MessageError
+from postroom.jobs.failure import ERROR_LIMIT, TEXT_LIMIT, Cause
 from postroom.jobs.interop import Again, ExcInfo, RqJob, failure_entry
 from postroom.workers.claimed import Claimed
 from postroom.workers.handler import call
@@ -34,12 +37,12 @@ class RqRunner:
         try:
             return self._run(job, slot, started)
         except MessageError as error:
-            return self._unreadable(job, str(error), started)
+            return self._unreadable(job, str(error))
         except BrokerError:
             return released(job)
         except BaseException as error:  # ours: the job must end and the thread go on all the same
             log.exception("job %s could not be run", job.id)
-            return self._unreadable(job, _text(type(error), error, error.__traceback__), started)
+            return self._unreadable(job, _text(type(error), error, error.__traceback__))
 
     def _load(self, job: Claimed) -> RqJob:
         stored = self._app.broker.run(calls.read_all(self._app.keys, job.id))
@@ -84,12 +87,15 @@ class RqRunner:
         if again is not None:
             return self._again(job, theirs, again)
         entry = theirs.entry(self._process, job.token, started, exc_string=text)
-        buried = self._runner.bury(job, _last_line(text), text, started, ttl=theirs.failure_ttl, entry=entry)
-        return self._after(theirs, buried)
+        failure = self._runner.failure(job, shown, started)
+        failure = structs.replace(failure, error=_last_line(text)[:ERROR_LIMIT], traceback=text[-TEXT_LIMIT:])
+        cause = Cause.EXHAUSTED if theirs.had_retries else Cause.NOT_RETRYABLE
+        ttl = theirs.failure_ttl
+        return self._after(theirs, self._runner.bury(job, cause, failure, theirs.name, ttl=ttl, entry=entry))
 
-    def _unreadable(self, job: Claimed, text: str, started: float) -> Outcome:
+    def _unreadable(self, job: Claimed, text: str) -> Outcome:
         entry = failure_entry(job.id, self._client, self._process, text)
-        return self._runner.unreadable(job, _last_line(text), started, text, entry)
+        return self._runner.unreadable(job, _last_line(text), text, entry)
 
     def _again(self, job: Claimed, theirs: RqJob, again: Again) -> Outcome:
         # Not with its traceback, as a job of ours: RQ's readers would show it even when the job has finished.

@@ -4,25 +4,50 @@ import contextvars
 import inspect
 import logging
 import math
+import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from msgspec import structs
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.codecs import decode_call, encode_result
 from postroom.jobs.context import Run, current
-from postroom.jobs.errors import DecodeError, EncodeError, JobInterrupted, JobTimeout, MessageError
+from postroom.jobs.errors import (
+    DecodeError,
+    Discard,
+    EncodeError,
+    JobInterrupted,
+    JobTimeout,
+    MessageError,
+    Snooze,
+    UnknownTask,
+)
+from postroom.jobs.failure import (
+    ERROR_LIMIT,
+    TEXT_LIMIT,
+    Cause,
+    Death,
+    Failure,
+    digest,
+    fingerprint,
+    one_line,
+    sendable,
+)
 from postroom.jobs.interop import unreadable_fields
 from postroom.jobs.options import seconds, whole_seconds
+from postroom.jobs.retry import DEFAULT
 from postroom.jobs.times import MOST, parse_rq_time, rq_time
 from postroom.workers.claimed import Claimed
-from postroom.workers.outcome import TRACEBACK_LIMIT, Outcome, buried, finished, released, retried
+from postroom.workers.outcome import Outcome, buried, finished, released, retried
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
 
 log = logging.getLogger("postroom.worker")
 
+HOST = socket.gethostname()
 MOST_DEATHS = 3
 """Worker processes that a job may take with it before it is a dead letter."""
 
@@ -30,7 +55,9 @@ MOST_DEATHS = 3
 class Runner:
     """Knows the app's tasks and settings. Used by any thread."""
 
-    def __init__(self, app: Postroom, *, can_isolate: bool = False) -> None:
+    def __init__(self, app: Postroom, worker: str, *, can_isolate: bool = False) -> None:
+        self.worker = worker
+        """The name of the worker process that the jobs run in."""
         self._app = app
         self._can_isolate = can_isolate
         self._settings = app.settings
@@ -40,13 +67,13 @@ class Runner:
         """The job, ready to run, or its burial where it cannot be read. Never raises."""
         try:
             return self._read(job)
-        except DecodeError as error:
-            return self.unreadable(job, str(error), time.time())
+        except UnknownTask as error:
+            return self.bury(job, Cause.UNKNOWN_TASK, self.told(job, str(error), task=error.name), error.name)
         except MessageError as error:
-            return self.bury(job, str(error), "", time.time())
+            return self.unreadable(job, str(error))
         except Exception as error:  # ours: one job must not stop the others
             log.exception("job %s could not be read", job.id)
-            return self.bury(job, one_line(error), traceback.format_exc(), time.time())
+            return self.bury(job, Cause.UNDECODABLE, self.failure(job, error, time.time()))
 
     def context(self, ready: Ready) -> contextvars.Context:
         """A context of the job's own, with `current_job` in it."""
@@ -61,62 +88,111 @@ class Runner:
         try:
             result = b"" if ready.result_ttl == 0 else encode_result(value, self._settings.payload_limit)
         except EncodeError as error:
-            return self.bury(job, str(error), "", started)
+            return self.bury(job, Cause.NOT_RETRYABLE, self.failure(job, error, started), ready.name)
         return finished(job, result, started, time.time(), ready.result_ttl)
 
-    def raised(self, ready: Ready, error: BaseException, started: float) -> Outcome:
-        """The handler raised `error`: ask the task's policy what now."""
+    def raised(self, ready: Ready, error: BaseException, started: float, death: Death | None = None) -> Outcome:
+        """The handler raised `error`: ask the task's policy what now.
+
+        Args:
+            death: of its process, which was killed for this.
+        """
         job, name = ready.job, ready.name
         if isinstance(error, JobInterrupted):
             return released(job)  # canceled: the fence answers STALE, and the job leaves our hands
+        if isinstance(error, Snooze):
+            log.info("job %s (%s) snoozes for %.1f s", job.id, name, error.delay)
+            return retried(job, error.delay, {})
         if isinstance(error, JobTimeout):
             # As TimeoutError, so that a retry policy can name it.
             text = f"the handler ran longer than its timeout of {ready.timeout:g} s"
             error = TimeoutError(text).with_traceback(error.__traceback__)
-        text = "".join(traceback.format_exception(error))
-        task = self._app.tasks.get(name)
-        if task is None or task.retry is None:
-            return self.bury(job, one_line(error), text, started)
+        failure = self.failure(job, error, started, death)
         first = job.first_started or started
         try:
-            delay = task.retry.delay(job.attempt, first, error)
+            decided = self._decide(name, job.attempt, first, error)
         except Exception as broken:
-            reason = f"{one_line(error)}; and its retry policy raised {one_line(broken)}"
-            return self.bury(job, reason, traceback.format_exc(), started)
-        if delay is None:
-            return self.bury(job, one_line(error), text, started)
-        told = (job.id, name, job.attempt, delay, one_line(error))
+            text = f"{failure.error}; and its retry policy raised {one_line(broken)}"
+            failure = structs.replace(failure, error=text, traceback=traceback.format_exc())
+            return self.bury(job, Cause.NOT_RETRYABLE, failure, name)
+        if isinstance(decided, Cause):
+            return self.bury(job, Cause.KILLED if death else decided, failure, name)
+        told = (job.id, name, job.attempt, decided, failure.error)
         log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
-        fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": text[-TRACEBACK_LIMIT:]}
-        return retried(job, delay, fields)
+        fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
+        return retried(job, decided, {**fields, **failure.fields(job.failed_before)})
 
-    def died(self, ready: Ready, how: str, started: float) -> Outcome:
-        """The isolated process died with this job in it, and no other: nobody else can have done it."""
+    def died(self, ready: Ready, death: Death, started: float) -> Outcome:
+        """The job process died with this job in it, and no other: nobody else can have done it."""
         job = ready.job
         deaths = job.deaths + 1
+        failure = self.death(job, ready.name, death, started)
         if deaths >= MOST_DEATHS:
-            return self.bury(job, f"poison: {deaths} processes died while they ran it, the last by {how}", "", started)
-        log.warning("job %s: its process died by %s, death %d; it will run again", job.id, how, deaths)
-        return retried(job, 0.0, {"p:deaths": deaths, "p:death": how})
+            return self.bury(job, Cause.POISON, failure, ready.name, {"p:deaths": deaths})
+        log.warning("job %s: its process died by %s, death %d; it will run again", job.id, death.how, deaths)
+        return retried(job, 0.0, {"p:deaths": deaths, **failure.fields(job.failed_before)})
 
     def bury(
-        self, job: Claimed, reason: str, text: str, started: float, *, ttl: int | None = None, entry: str = ""
+        self,
+        job: Claimed,
+        cause: Cause,
+        failure: Failure,
+        task: str = "",
+        fields: Mapping[str, Any] | None = None,
+        *,
+        ttl: int | None = None,
+        entry: str = "",
     ) -> Outcome:
-        """It is a dead letter. A date that cannot be read is replaced, lest it stop RQ's readers."""
-        log.warning("job %s is a dead letter: %s", job.id, reason)
-        created_at = (job.created_at or b"").decode(errors="replace")
-        if not _is_date(created_at):
-            created_at = rq_time()
-        ttl = self._settings.failure_ttl if ttl is None else ttl
-        return buried(
-            job, reason, text or reason, started, ttl, attempt=job.attempt, created_at=created_at, entry=entry
-        )
+        """It is a dead letter. A date that cannot be read is replaced, lest it stop RQ's readers.
 
-    def unreadable(self, job: Claimed, reason: str, started: float, text: str = "", entry: str = "") -> Outcome:
+        Args:
+            task: its task's name, where that could be read.
+            fields: what else its hash shall hold.
+            ttl: seconds that it is kept; -1: for ever.
+            entry: of RQ's result stream, for RQ's jobs.
+        """
+        log.warning("job %s is a dead letter: %s", job.id, failure.error)
+        created_at = (job.created_at or b"").decode(errors="replace")
+        more = {"p:task": task, **(fields or {}), **failure.fields(job.failed_before)}
+        if not _is_date(created_at):
+            more["created_at"] = rq_time()
+        return buried(job, cause, failure, more, self._settings.failure_ttl if ttl is None else ttl, entry)
+
+    def unreadable(self, job: Claimed, reason: str, text: str = "", entry: str = "") -> Outcome:
         """Its hash cannot be read: a dead letter, and the fields that would stop RQ's readers are taken out of it."""
-        outcome = self.bury(job, reason, text, started, entry=entry)
+        outcome = self.bury(job, Cause.UNDECODABLE, self.told(job, reason, text), entry=entry)
         outcome.after = lambda: self._mend(job.id)
         return outcome
+
+    def failure(self, job: Claimed, error: BaseException, started: float, death: Death | None = None) -> Failure:
+        """What is kept of an execution that raised `error`."""
+        text = sendable("".join(traceback.format_exception(error)))[-TEXT_LIMIT:]
+        return self._failure(
+            job, started, error=one_line(error), fingerprint=fingerprint(error), text=text, death=death
+        )
+
+    def death(self, job: Claimed, task: str, death: Death, started: float) -> Failure:
+        """What is kept of an execution that its process did not outlive."""
+        error = f"its process died by {death.how}"
+        return self._failure(job, started, error=error, fingerprint=digest(death.how, task), death=death)
+
+    def told(self, job: Claimed, reason: str, text: str = "", *, task: str = "") -> Failure:
+        """What is kept of a failure that is told in words, of a task that is not there."""
+        mark = digest("unknown task", task) if task else digest("unreadable")
+        return self._failure(job, time.time(), error=reason[:ERROR_LIMIT], fingerprint=mark, text=text)
+
+    def _failure(
+        self, job: Claimed, started: float, *, error: str, fingerprint: str, text: str = "", death: Death | None = None
+    ) -> Failure:
+        version = self._settings.code_version
+        place = (self.worker, HOST, version, death)
+        return Failure(job.attempt, started, time.time(), sendable(error), fingerprint, text, *place)
+
+    def _decide(self, name: str, attempt: int, first: float, error: BaseException) -> float | Cause:
+        if isinstance(error, Discard):
+            return Cause.DISCARDED
+        task = self._app.tasks.get(name)
+        return (task.retry if task else DEFAULT).decide(attempt, first, error)
 
     def _mend(self, job_id: str) -> None:
         stored = self._app.broker.run(calls.read_all(self._app.keys, job_id))
@@ -125,7 +201,8 @@ class Runner:
 
     def _read(self, job: Claimed) -> Ready | Outcome:
         if job.deaths >= MOST_DEATHS:
-            return self.bury(job, f"poison: {job.deaths} processes died while they ran it", "", time.time())
+            poison = f"poison: {job.deaths} processes died while they ran it"
+            return self.bury(job, Cause.POISON, self.told(job, poison))
         alone = ISOLATED if job.deaths and self._can_isolate else ""
         if job.made_by_rq:
             return Ready(job, "", alone or THREAD, 0.0, 0)
@@ -167,15 +244,6 @@ class Runner:
         task = self._app.tasks.get(name)
         declared = task.result_ttl if task else None
         return self._settings.result_ttl if declared is None else whole_seconds(declared)
-
-
-def one_line(error: BaseException) -> str:
-    """An error in one line. Never raises."""
-    try:
-        text = str(error)
-    except Exception:
-        text = "(its text cannot be told)"
-    return f"{type(error).__name__}: {text}".rstrip(": ").replace("\n", " ")[:500]
 
 
 def _is_date(text: str) -> bool:

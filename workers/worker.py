@@ -18,7 +18,8 @@ from postroom.workers.choice import Choice
 from postroom.workers.consumer import Consumer, Executor
 from postroom.workers.control import Control
 from postroom.workers.coroutines import Coroutines
-from postroom.workers.isolated import Isolated, WarmProcess
+from postroom.workers.isolated import Isolated
+from postroom.workers.job_process import JobProcess
 from postroom.workers.memory import resident_bytes
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD
 from postroom.workers.rq_runner import RqRunner
@@ -88,13 +89,13 @@ class Worker:
     """
 
     def __init__(
-        self, app: Postroom, orders: Orders, process: str, board: Board, warm: WarmProcess | None = None
+        self, app: Postroom, orders: Orders, process: str, board: Board, warm: JobProcess | None = None
     ) -> None:
         self._warm = warm
         self._app, self._orders, self._process, self._board = app, orders, process, board
         named = orders.queues or tuple(sorted({task.queue for task in app.tasks.values()})) or ("default",)
         self._choice = Choice(named)
-        self._runner = Runner(app, can_isolate=bool(orders.target))
+        self._runner = Runner(app, process, can_isolate=bool(orders.target))
         if not orders.target and any(task.isolate for task in app.tasks.values()):
             raise ConfigError("isolate=True tasks need a worker that is started as `postroom worker MODULE:app`")
         shares = {queue: _shares(app, queue) for queue in self._choice.queues}

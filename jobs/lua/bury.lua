@@ -2,8 +2,8 @@
 -- bury: make dead letters of jobs that this process holds.
 local wip, failed, held = unpack(KEYS)
 local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
--- jobs: id, token, reason, traceback, started_at, ended_at, created_at, attempt, ttl (seconds; 0 keeps nothing, -1
---   for ever), entry of RQ's result stream ('' for a job of ours)
+-- jobs: id, token, ttl (seconds; 0 keeps nothing, -1 for ever), entry of RQ's result stream ('' for a job of ours),
+--   number of strings that follow, field, value, …
 -- returns for each job: OK, ALREADY or STALE
 --@include clock
 --@include fence
@@ -12,12 +12,12 @@ local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
 --@include dependents
 --@include expire
 --@include rq
-local SIZE = 10
+local KEPT = 10000
 now = clock(now)
 
-local replies, members, settled, dead, places = {}, {}, {}, {}, {}
-for i = 7, #ARGV, SIZE do
-  local id, token, ttl = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 8])
+local replies, members, settled, dead, places, i = {}, {}, {}, {}, {}, 7
+while ARGV[i] do
+  local id, token, ttl = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local reply = fence(id, token, process)
   if reply == 'OK' then
     if ttl ~= 0 then redis.call('ZADD', failed, ttl < 0 and -1 or now + ttl, id) end
@@ -27,18 +27,22 @@ for i = 7, #ARGV, SIZE do
   replies[#replies + 1] = reply
   -- ALREADY, too: where the first call failed on its way, its dependents still wait.
   if reply ~= 'STALE' then settled[#settled + 1] = id end
+  i = i + 5 + tonumber(ARGV[i + 4])
 end
 -- All that may refuse (a foreign key in its place) before the first status: once that is written, a repetition is ALREADY.
+redis.call('XLEN', own .. 'dead')
 let_go(wip, held, members)
-for n, i in ipairs(places) do
-  local id, ttl = dead[n], tonumber(ARGV[i + 8])
+if #dead > 0 then
+  redis.call('XADD', own .. 'dead', 'MAXLEN', '~', KEPT, '*', 'queue', queue_name, 'jobs', cjson.encode(dead))
+end
+for n, place in ipairs(places) do
+  local id, token, ttl, entry, count = dead[n], unpack(ARGV, place + 1, place + 4)
   local key = rq .. 'job:' .. id
   -- A hash that lost its data would stop RQ's readers; an empty call does not.
   redis.call('HSETNX', key, 'data', '')
-  redis.call('HSET', key, 'status', 'failed', 'p:reason', ARGV[i + 2], 'exc_info', ARGV[i + 3], 'started_at',
-    ARGV[i + 4], 'ended_at', ARGV[i + 5], 'created_at', ARGV[i + 6], 'p:attempt', ARGV[i + 7], 'origin', queue_name)
-  if ARGV[i + 9] ~= '' then rq_settle(id, ARGV[i + 9], ttl) end
-  expire(id, ARGV[i + 1], ttl)
+  redis.call('HSET', key, 'status', 'failed', 'origin', queue_name, unpack(ARGV, place + 5, place + 4 + count))
+  if entry ~= '' then rq_settle(id, entry, tonumber(ttl)) end
+  expire(id, token, tonumber(ttl))
 end
 publish('buried', queue_name, dead)
 enqueue_dependents(settled, at)

@@ -70,7 +70,7 @@ SETTLED: dict[str, tuple[Callable[[Postroom], list[str]], set[str]]] = {
         lambda app: settle(app, "complete", "", S, E, 500, '["type", "1"]', keep=1000, trim_before=S),
         {"rq:finished:q", *(f"rq:results:{job_id}" for job_id in IDS)},
     ),
-    "bury": (lambda app: settle(app, "bury", "R", "T", S, E, S, 1, 900, ""), {"rq:failed:q"}),
+    "bury": (lambda app: settle(app, "bury", 900, "", 2, "p:reason", "R"), {"rq:failed:q", "postroom:dead"}),
     "retry": (lambda app: settle(app, "retry", 0, "back", 2, "p:attempt", 1), {"rq:queue:q"}),
     "retry, later": (lambda app: settle(app, "retry", 60, "back", 2, "p:attempt", 1), {"rq:scheduled:q"}),
     "release": (lambda app: settle(app, "release"), {"rq:queue:q"}),
@@ -103,12 +103,13 @@ def test_recover(app: Postroom, table: Table) -> None:
     """500 jobs of a process that is gone, and each is charged with it."""
     enqueue(app)
     claim(app)
-    recover = calls.recover(app.keys, "w1", resigned=True, charged=[f"{i}:{TOKEN}" for i in IDS], death="D")
+    told = [part for job_id in IDS for part in (f"{job_id}:{TOKEN}", "p:failure:0", "D")]
+    recover = calls.recover(app.keys, "w1", resigned=True, charged=told)
     assert [len(app.broker.run(recover)) for _ in range(2)] == [500, 0]
     after = table.space()
     assert app.broker.run(recover) == []
     assert table.space() == after
-    assert {(after[key]["p:deaths"], after[key]["p:death"]) for key in HASHES} == {("1", "D")}
+    assert {(after[key]["p:deaths"], after[key]["p:failure:0"]) for key in HASHES} == {("1", "D")}
     assert sorted(after["rq:queue:q"]) == IDS
     assert after.keys() == {"rq:queues", "rq:queue:q", "postroom:token"} | HASHES
 

@@ -1,11 +1,12 @@
 """bury.lua: a job becomes a dead letter."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.lua.fence import fence_rows
-from tests.lua.table import Call, FromNow, Refused, Row, Table, Then, ZSet, event, job, lasting
+from tests.lua.table import Call, FromNow, Refused, Row, Stream, Table, Then, ZSet, event, job, lasting
 
 INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
@@ -18,9 +19,15 @@ STANDING: dict[str, Any] = {
 """Job a, in the hands of w1."""
 
 
-def dead(job_id: str, ttl: int = 900, created_at: str = "C") -> list[Any]:
+def dead(job_id: str, ttl: int = 900, **more: str) -> list[Any]:
     """One job as the script takes it: its third attempt ran from S to E and failed for R with the traceback T."""
-    return [job_id, 7, "R", "T", "S", "E", created_at, 3, ttl, ""]
+    fields = {"p:reason": "R", "exc_info": "T", "started_at": "S", "ended_at": "E", "p:attempt": 3, **more}
+    return [job_id, 7, ttl, "", 2 * len(fields), *(part for pair in fields.items() for part in pair)]
+
+
+def told(*ids: str) -> Stream:
+    """The stream of burials after one call."""
+    return Stream([{"queue": "q", "jobs": json.dumps(ids, separators=(",", ":"))}])
 
 
 def bury(*jobs: list[Any], now: Any = 1000) -> Call:
@@ -45,6 +52,7 @@ ROWS = (
                 "rq:wip:q": ZSet({"b:8": INF}),
                 "postroom:held:w1": {"@q": "1 7", "b:8": "q"},
                 "rq:failed:q": ZSet(x=-1, a=1900),
+                "postroom:dead": told("a"),
             },
             [event("buried", "a")],
         ),
@@ -67,6 +75,7 @@ ROWS = (
                 "rq:job:b": lasting(900, job("failed", **DEAD)),
                 "rq:job:c": job("failed", **DEAD),
                 "rq:failed:q": ZSet(b=1900, c=-1),
+                "postroom:dead": told("b", "c"),
             },
             [event("buried", "b", "c")],
         ),
@@ -81,6 +90,7 @@ ROWS = (
             {
                 "rq:job:a": lasting(900, job("failed", **DEAD, data="", created_at="C2", p_type=None)),
                 "rq:failed:q": ZSet(a=1900),
+                "postroom:dead": told("a"),
             },
             [event("buried", "a")],
         ),
@@ -92,7 +102,11 @@ ROWS = (
         bury(dead("a")),
         Then(
             ["OK"],
-            {"rq:job:a": lasting(900, job("failed", **DEAD)), "rq:failed:q": ZSet(a=1900)},
+            {
+                "rq:job:a": lasting(900, job("failed", **DEAD)),
+                "rq:failed:q": ZSet(a=1900),
+                "postroom:dead": told("a"),
+            },
             [event("buried", "a")],
         ),
         again=Then(["ALREADY"]),
@@ -103,7 +117,11 @@ ROWS = (
         bury(dead("a"), now=""),
         Then(
             ["OK"],
-            {"rq:job:a": lasting(900, job("failed", **DEAD)), "rq:failed:q": ZSet(a=FromNow(900))},
+            {
+                "rq:job:a": lasting(900, job("failed", **DEAD)),
+                "rq:failed:q": ZSet(a=FromNow(900)),
+                "postroom:dead": told("a"),
+            },
             [event("buried", "a")],
         ),
         again=Then(["ALREADY"]),
@@ -112,7 +130,11 @@ ROWS = (
         "kept for ever: -1, as RQ writes it",
         {"rq:job:a": job("started", **CLAIM)},
         bury(dead("a", ttl=-1)),
-        Then(["OK"], {"rq:job:a": job("failed", **DEAD), "rq:failed:q": ZSet(a=-1)}, [event("buried", "a")]),
+        Then(
+            ["OK"],
+            {"rq:job:a": job("failed", **DEAD), "rq:failed:q": ZSet(a=-1), "postroom:dead": told("a")},
+            [event("buried", "a")],
+        ),
         again=Then(["ALREADY"]),
     ),
     Row(
@@ -125,6 +147,7 @@ ROWS = (
                 "rq:job:a": lasting(30, job("failed", **DEAD, p_nonce="n1")),
                 "postroom:gone:a": lasting(60, "7 n1"),
                 "rq:failed:q": ZSet(a=1030),
+                "postroom:dead": told("a"),
             },
             [event("buried", "a")],
         ),
@@ -134,7 +157,7 @@ ROWS = (
         "kept not at all, only the tombstone is left",
         {"rq:job:a": job("started", **CLAIM)},
         bury(dead("a", ttl=0)),
-        Then(["OK"], {"postroom:gone:a": lasting(60, "7 ")}, [event("buried", "a")]),
+        Then(["OK"], {"postroom:gone:a": lasting(60, "7 "), "postroom:dead": told("a")}, [event("buried", "a")]),
         again=Then(["ALREADY"]),
     ),
     *(
@@ -145,7 +168,11 @@ ROWS = (
             Then(Refused("WRONGTYPE"), {**STANDING, **written, key: "oops"}),
             again=Then(Refused("WRONGTYPE")),
         )
-        for key, written in (("rq:failed:q", {}), ("rq:wip:q", {"rq:failed:q": ZSet(a=1900)}))
+        for key, written in (
+            ("rq:failed:q", {}),
+            ("postroom:dead", {"rq:failed:q": ZSet(a=1900)}),
+            ("rq:wip:q", {"rq:failed:q": ZSet(a=1900)}),
+        )
     ),
     *fence_rows(bury(dead("a"))),
 )

@@ -238,9 +238,9 @@ ROWS = (
     ),
     Row(
         "deaths that it is charged with go along, and stay",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued", p_deaths=2, p_death="D"), "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued", p_deaths=2), "postroom:token": "7"},
         claim(),
-        Then(["8", ours("a", deaths="2")], taking("a", **{"rq:job:a": taken(p_deaths=2, p_death="D")})),
+        Then(["8", ours("a", deaths="2")], taking("a", **{"rq:job:a": taken(p_deaths=2)})),
         again=Then(["8", ours("a", "started", deaths="2")]),
     ),
     # The table "What a claim does with an id on the list" ------------------------------------------------------------
@@ -300,7 +300,6 @@ ROWS = (
                 p_attempt=5,
                 p_first="900.5",
                 p_deaths=3,
-                p_death="D",
                 exc_info="T",
                 p_redelivered=1,
             ),

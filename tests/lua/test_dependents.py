@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.lua.table import AT, Call, Refused, Row, Table, Then, ZSet, event, job, lasting, rq_job
+from tests.lua.table import AT, Call, Refused, Row, Stream, Table, Then, ZSet, event, job, lasting, rq_job
 
 STARTED = job("started", worker_name="w1", p_token=7)
 FINISHED = lasting(500, job("finished", worker_name="w1", p_token=7, started_at="S", ended_at="E", result=42))
@@ -13,7 +13,8 @@ FAILED = lasting(
     job("failed", worker_name="w1", p_token=7, started_at="S", ended_at="E", p_reason="R", exc_info="T", p_attempt=3),
 )
 COMPLETE = Call("complete", {"keep": 100, "trim_before": "B"}, ["a", 7, "42", "S", "E", 500, ""])
-BURY = Call("bury", {}, ["a", 7, "R", "T", "S", "E", "C", 3, 900, ""])
+FIELDS = ["p:reason", "R", "exc_info", "T", "started_at", "S", "ended_at", "E", "p:attempt", 3]
+BURY = Call("bury", {}, ["a", 7, 900, "", len(FIELDS), *FIELDS])
 
 
 def deferred(**fields: Any) -> dict[str, str]:
@@ -32,7 +33,8 @@ WAITING = {
 def ends(name: str, given: dict[str, Any], then: dict[str, Any], *, fails: bool = False) -> Row:
     """Job a ends."""
     call, reply = (BURY, event("buried", "a")) if fails else (COMPLETE, event("finished", "a"))
-    entry = {"rq:failed:q": ZSet(a=1900)} if fails else {"rq:finished:q": ZSet(a=1500)}
+    told = {"rq:failed:q": ZSet(a=1900), "postroom:dead": Stream([{"queue": "q", "jobs": '["a"]'}])}
+    entry: dict[str, Any] = told if fails else {"rq:finished:q": ZSet(a=1500)}
     return Row(
         name,
         {"rq:job:a": STARTED, **given},

@@ -14,8 +14,8 @@ CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
 
 
 def recover(*charged: str, now: Any = 1000) -> Call:
-    """One call, for process w1; `charged` are members, `<id>:<token>`, and what they did is "D"."""
-    return Call("recover", {"now": now, "death": "D"}, charged)
+    """One call, for process w1; `charged` are members, `<id>:<token>`, and what is told of each is "D"."""
+    return Call("recover", {"now": now}, [part for one in charged for part in (one, "p:failure:1", "D")])
 
 
 def entry_only(why: str, **standing: Any) -> Row:
@@ -92,8 +92,8 @@ ROWS = (
     Row(
         "what is charged counts a death and keeps how; the rest of what it held goes back free",
         {
-            "rq:job:a": job("started", **CLAIM, p_deaths=1, p_death="C", p_redelivered=1),
-            "rq:job:b": job("started", **CLAIM, p_deaths=1, p_death="C"),
+            "rq:job:a": job("started", **CLAIM, p_deaths=1, p_redelivered=1),
+            "rq:job:b": job("started", **CLAIM, p_deaths=1),
             "rq:job:c": job("started", worker_name="w1", p_token=8),
             "rq:job:d": job("started", worker_name="w1", p_token=8, origin="r"),
             "rq:job:e": job("finished", **CLAIM),
@@ -111,11 +111,19 @@ ROWS = (
             {
                 "rq:queue:q": ["a", "b", "c"],
                 "rq:queue:r": ["d"],
-                "rq:job:a": job("queued", worker_name="w1", p_deaths=2, p_death="D", p_redelivered=2, enqueued_at=AT),
-                "rq:job:b": job("queued", worker_name="w1", p_deaths=1, p_death="C", p_redelivered=1, enqueued_at=AT),
+                "rq:job:a": job(
+                    "queued", worker_name="w1", p_deaths=2, **{"p:failure:1": "D"}, p_redelivered=2, enqueued_at=AT
+                ),
+                "rq:job:b": job("queued", worker_name="w1", p_deaths=1, p_redelivered=1, enqueued_at=AT),
                 "rq:job:c": job("queued", worker_name="w1", p_redelivered=1, enqueued_at=AT),
                 "rq:job:d": job(
-                    "queued", worker_name="w1", p_deaths=1, p_death="D", p_redelivered=1, enqueued_at=AT, origin="r"
+                    "queued",
+                    worker_name="w1",
+                    p_deaths=1,
+                    **{"p:failure:1": "D"},
+                    p_redelivered=1,
+                    enqueued_at=AT,
+                    origin="r",
                 ),
                 "rq:job:e": job("finished", **CLAIM),
                 "rq:job:f": job("started", worker_name="w2", p_token=9),
@@ -174,7 +182,9 @@ ROWS = (
             ["a"],
             {
                 "rq:queue:q": ["a"],
-                "rq:job:a": job("queued", worker_name="w1", p_redelivered=1, p_deaths=1, p_death="D", enqueued_at=AT),
+                "rq:job:a": job(
+                    "queued", worker_name="w1", p_redelivered=1, p_deaths=1, **{"p:failure:1": "D"}, enqueued_at=AT
+                ),
             },
             [event("recovered", "a")],
         ),

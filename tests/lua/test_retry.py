@@ -109,13 +109,13 @@ ROWS = (
     ),
     Row(
         "its isolated process died: a death more, and how; no attempt",
-        {"rq:job:a": job("started", **CLAIM, p_attempt=1, p_deaths=1, p_death="C")},
-        retry(["a", 7, 0, "back", 4, "p:deaths", 2, "p:death", "D"]),
+        {"rq:job:a": job("started", **CLAIM, p_attempt=1, p_deaths=1)},
+        retry(["a", 7, 0, "back", 4, "p:deaths", 2, "p:failure:1", "D"]),
         Then(
             ["OK"],
             {
                 "rq:queue:q": ["a"],
-                "rq:job:a": job("queued", **CLAIM, p_attempt=1, p_deaths=2, p_death="D", enqueued_at=AT),
+                "rq:job:a": job("queued", **CLAIM, p_attempt=1, p_deaths=2, **{"p:failure:1": "D"}, enqueued_at=AT),
             },
             [event("retried", "a")],
         ),

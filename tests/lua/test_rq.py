@@ -10,6 +10,7 @@ INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
 ENDED = {**CLAIM, "started_at": "S", "ended_at": "E", "result": ""}
 DEAD = {**CLAIM, "started_at": "S", "ended_at": "E", "p_reason": "R", "exc_info": "T", "p_attempt": 1}
+TOLD = Stream([{"queue": "q", "jobs": '["a"]'}])
 ENTRY = {"type": "1", "return_value": "NDI="}
 
 
@@ -21,7 +22,8 @@ def complete(ttl: int = 500, now: Any = 1000) -> Call:
 
 def bury(ttl: int) -> Call:
     """Job a has failed for good."""
-    return Call("bury", {}, ["a", 7, "R", "T", "S", "E", "C", 1, ttl, '["type", "2", "exc_string", "VA=="]'])
+    fields = ["p:reason", "R", "exc_info", "T", "started_at", "S", "ended_at", "E", "p:attempt", 1]
+    return Call("bury", {}, ["a", 7, ttl, '["type", "2", "exc_string", "VA=="]', len(fields), *fields])
 
 
 ROWS = (
@@ -282,6 +284,7 @@ ROWS = (
                 "rq:job::a:dependencies": lasting(900, {"z"}),
                 "rq:results:a": lasting(900, Stream([{"type": "2", "exc_string": "VA=="}])),
                 "rq:failed:q": ZSet(a=1900),
+                "postroom:dead": TOLD,
             },
             [event("buried", "a")],
         ),
@@ -297,6 +300,7 @@ ROWS = (
                 "rq:job:a": rq_job("failed", **DEAD),
                 "rq:results:a": Stream([{"type": "2"}, {"type": "2", "exc_string": "VA=="}]),
                 "rq:failed:q": ZSet(a=-1),
+                "postroom:dead": TOLD,
             },
             [event("buried", "a")],
         ),
@@ -306,7 +310,11 @@ ROWS = (
         "failure_ttl=0: it is deleted, and leaves its group",
         {"rq:job:a": rq_job("started", **CLAIM, group_id="g"), "rq:group:g": {"a", "b"}},
         bury(0),
-        Then(["OK"], {"rq:group:g": {"b"}, "postroom:gone:a": lasting(60, "7 ")}, [event("buried", "a")]),
+        Then(
+            ["OK"],
+            {"rq:group:g": {"b"}, "postroom:gone:a": lasting(60, "7 "), "postroom:dead": TOLD},
+            [event("buried", "a")],
+        ),
         again=Then(["ALREADY"]),
     ),
 )

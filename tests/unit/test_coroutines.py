@@ -24,7 +24,7 @@ class Loop:
 
     def __init__(self, app: Postroom) -> None:
         self.outcomes: list[Outcome] = []
-        self.executor = Coroutines(Runner(app), Board(COUNT), 0, COUNT, 5.0, self.outcomes.append)
+        self.executor = Coroutines(Runner(app, "w1"), Board(COUNT), 0, COUNT, 5.0, self.outcomes.append)
 
     def give(self, *functions: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         start = len(self.outcomes)

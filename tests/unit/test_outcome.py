@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from postroom.jobs.failure import Cause, Failure
 from postroom.jobs.keys import Keys
 from postroom.jobs.settings import Settings
-from postroom.workers import outcome
 from postroom.workers.claimed import Claimed, read_claim
-from postroom.workers.outcome import BATCH, TRACEBACK_LIMIT, Outcome, buried, finished, released, retried, settle_calls
+from postroom.workers.outcome import BATCH, Outcome, buried, finished, released, retried, settle_calls
 
 
 def job(job_id: str = "job-1", queue: str = "mail") -> Claimed:
@@ -40,12 +40,18 @@ def test_what_the_scripts_are_told() -> None:
     assert again.args == ["job-1", 7, 5.0, "back", 4, "p:attempt", 1, "p:first", "1.0"]
 
 
-def test_a_reason_and_a_traceback_are_bounded_and_fit_for_the_wire() -> None:
-    dead = buried(job(), "no \udcff" * 1000, "x" * 100_000 + "\udcff", 1.0, 60, attempt=1, created_at="now")
-    again = retried(job(), 0, {"exc_info": "\udcff"})
-    for one in (dead, again):
-        for arg in one.args:
-            str(arg).encode()  # what Redis is sent
-    assert len(dead.args[2]) <= 500
-    assert len(dead.args[3]) <= TRACEBACK_LIMIT
-    assert outcome.GRACE > 0
+def test_a_dead_letter_says_why() -> None:
+    failure = Failure(3, 1.0, 2.5, "ValueError: no", "f00", "the traceback", "w1", "host", "v1")
+    dead = buried(job(), Cause.EXHAUSTED, failure, {"p:task": "t"}, 60, "")
+    assert dead.args[:5] == ["job-1", 7, 60, "", 16]
+    told = dict(zip(dead.args[5::2], dead.args[6::2], strict=True))
+    assert told == {
+        "p:reason": "ValueError: no",
+        "p:cause": "exhausted",
+        "p:fingerprint": "f00",
+        "p:attempt": 1,
+        "p:task": "t",
+        "exc_info": "the traceback",
+        "started_at": "1970-01-01T00:00:01.000000Z",
+        "ended_at": "1970-01-01T00:00:02.500000Z",
+    }

@@ -1,8 +1,10 @@
 """The retry policy means what tenacity's documentation says, though each attempt is an execution of its own."""
 
 import random
+import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +28,9 @@ from tenacity import (
     wait_none,
 )
 
-from postroom import ConfigError, Postroom, Retry
+from postroom import ConfigError, Postroom, Retry, RetryLater
+from postroom.jobs.failure import Cause
+from postroom.jobs.retry import DEFAULT, NEVER
 
 ERROR = ValueError("no")
 
@@ -35,8 +39,8 @@ def delays(policy: Retry, error: BaseException = ERROR, most: int = 20) -> list[
     """The waits of a handler that fails at once, every time, as the policy sees them across executions."""
     waited: list[float] = []
     while len(waited) < most:
-        delay = policy.delay(len(waited) + 1, time.time() - sum(waited), error)
-        if delay is None:
+        delay = policy.decide(len(waited) + 1, time.time() - sum(waited), error)
+        if isinstance(delay, Cause):
             break
         waited.append(delay)
     return waited
@@ -108,14 +112,14 @@ def test_the_default_is_five_attempts_with_growing_waits_for_every_exception() -
     waits = delays(Retry())
     assert len(waits) == 4
     assert all(2**n <= wait <= 2**n + 1 for n, wait in enumerate(waits))
-    assert Retry().delay(1, time.time(), SystemExit(1)) is None
-    assert Retry().delay(1, time.time(), KeyboardInterrupt()) is None
+    assert Retry().decide(1, time.time(), SystemExit(1)) == Cause.NOT_RETRYABLE
+    assert Retry().decide(1, time.time(), KeyboardInterrupt()) == Cause.NOT_RETRYABLE
 
 
 def test_stop_after_delay_counts_from_the_first_attempt_of_all() -> None:
     policy = Retry(stop=stop_after_delay(60), wait=wait_fixed(1))
-    assert policy.delay(2, time.time() - 59, ERROR) == 1
-    assert policy.delay(2, time.time() - 61, ERROR) is None
+    assert policy.decide(2, time.time() - 59, ERROR) == 1
+    assert policy.decide(2, time.time() - 61, ERROR) == Cause.EXHAUSTED
 
 
 def test_try_again_is_tried_again_whatever_the_policy_says_of_errors() -> None:
@@ -131,7 +135,7 @@ def test_a_strategy_sees_the_error_and_the_attempt() -> None:
         seen.append((state.attempt_number, state.outcome.exception()))
         return -3.0
 
-    assert Retry(stop=stop_never, wait=wait).delay(7, time.time(), ERROR) == 0.0, "no wait is less than none"
+    assert Retry(stop=stop_never, wait=wait).decide(7, time.time(), ERROR) == 0.0, "no wait is less than none"
     assert seen == [(7, ERROR)]
 
 
@@ -150,3 +154,35 @@ def test_a_task_takes_a_retry_only(app_without_server: Callable[[], Postroom]) -
 
 def print_receipt() -> None:
     """A task."""
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError(), ValueError(), KeyError(), NameError(), AssertionError(), ZeroDivisionError(), SystemExit()]
+)
+def test_by_default_errors_of_the_program_are_not_retried(error: BaseException) -> None:
+    assert DEFAULT.decide(1, time.time(), error) == Cause.NOT_RETRYABLE
+
+
+@pytest.mark.parametrize("error", [ConnectionError(), TimeoutError(), RuntimeError(), OSError(), Exception()])
+def test_by_default_others_are_attempted_five_times(error: BaseException) -> None:
+    waits = delays(DEFAULT, error)
+    assert [round(wait / 4**n) for n, wait in enumerate(waits)][2:] == [1, 1]
+    assert len(waits) == 4
+    assert DEFAULT.decide(5, time.time(), error) == Cause.EXHAUSTED
+
+
+def test_retry_none_retries_nothing_but_what_the_handler_asks_for() -> None:
+    assert NEVER.decide(1, time.time(), ConnectionError()) == Cause.NOT_RETRYABLE
+    assert NEVER.decide(1, time.time(), RetryLater(7)) == 7
+    assert NEVER.decide(5, time.time(), RetryLater(7)) == Cause.EXHAUSTED
+
+
+def test_retry_later_takes_the_place_of_the_wait_and_is_stopped_by_the_stop() -> None:
+    policy = Retry(stop=stop_after_attempt(3), wait=wait_fixed(1), retry=retry_if_exception_type(OSError))
+    assert delays(policy, RetryLater(timedelta(minutes=1))) == [60, 60]
+
+
+@pytest.mark.parametrize("delay", [-1, "soon", None, True, float("nan"), 1e12])
+def test_an_impossible_delay_is_named(delay: Any) -> None:
+    with pytest.raises(ConfigError, match=re.escape(repr(delay))):
+        RetryLater(delay)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import socket
 import sys
 import threading
 import time
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 from tenacity import stop_after_attempt, wait_fixed
 
-from postroom import EncodeError, Postroom, Retry, current_job
+from postroom import Discard, EncodeError, Postroom, Retry, RetryLater, Snooze, current_job
 from postroom.jobs.codecs import encode_call
+from postroom.jobs.failure import Failure, failures
+from postroom.jobs.retry import DEFAULT
 from postroom.workers.board import Board
 from postroom.workers.calling import Calling
 from postroom.workers.claimed import Claimed
@@ -45,9 +48,9 @@ def run(app: Postroom) -> Iterator[Run]:
 
     def run_one(function: Any, *args: Any, stored: dict[str, Any] | None = None, **declared: Any) -> Outcome:
         app.tasks.clear()
-        app.task(name="t", **declared)(function)
+        app.task(name="t", **{"retry": None, **declared})(function)
         fields = {"data": encode_call("t", args, {}), "content_type": "json", **(stored or {})}
-        runner = Runner(app)
+        runner = Runner(app, "host-1")
         ready = runner.read(claimed(**fields))
         return ready if isinstance(ready, Outcome) else Calling(runner, RqRunner(app, "host-1", runner))(ready, slot)
 
@@ -69,8 +72,12 @@ def result(outcome: Outcome) -> Any:
 
 def reason(outcome: Outcome) -> str:
     assert outcome.verb == "bury", outcome.args
-    found: str = outcome.args[2]
-    return found
+    return str(field(outcome, "p:reason"))
+
+
+def field(outcome: Outcome, name: str) -> Any:
+    """A field of the hash, as bury or retry writes it."""
+    return dict(zip(outcome.args[5::2], outcome.args[6::2], strict=True)).get(name)
 
 
 def test_a_result(run: Run) -> None:
@@ -135,8 +142,8 @@ def raising(error: BaseException) -> Callable[[], None]:
 def test_whatever_a_handler_raises_is_the_reason(error: BaseException, told: str, run: Run) -> None:
     outcome = run(raising(error))
     assert reason(outcome).startswith(told)
-    assert "Traceback" in outcome.args[3]
-    assert "in handler" in outcome.args[3]
+    assert "Traceback" in field(outcome, "exc_info")
+    assert "in handler" in field(outcome, "exc_info")
 
 
 def test_exits_and_endless_recursion(run: Run) -> None:
@@ -150,7 +157,7 @@ def test_exits_and_endless_recursion(run: Run) -> None:
 def test_a_huge_error_is_bounded(run: Run) -> None:
     outcome = run(raising(ValueError("x" * 1_000_000)))
     assert len(reason(outcome)) <= 500
-    assert len(outcome.args[3]) <= 20_000
+    assert len(field(outcome, "exc_info")) <= 20_000
 
 
 def test_arguments_that_do_not_fit_the_function(run: Run) -> None:
@@ -181,7 +188,7 @@ def test_a_policy_that_fails_is_told_beside_the_handlers_error(run: Run) -> None
 
     outcome = run(raising(ValueError("no")), retry=Retry(wait=broken))
     assert reason(outcome) == "ValueError: no; and its retry policy raised LookupError: no such wait"
-    assert "ValueError: no" in outcome.args[3]
+    assert "ValueError: no" in field(outcome, "exc_info")
 
 
 def test_a_timeout_reaches_a_handler_that_swallows_exceptions(run: Run) -> None:
@@ -192,7 +199,7 @@ def test_a_timeout_reaches_a_handler_that_swallows_exceptions(run: Run) -> None:
 
     outcome = run(stubborn, timeout=0.05)
     assert reason(outcome) == "TimeoutError: the handler ran longer than its timeout of 0.05 s"
-    assert "in stubborn" in outcome.args[3]
+    assert "in stubborn" in field(outcome, "exc_info")
 
 
 def test_a_timeout_is_retried_as_a_timeout_error(run: Run) -> None:
@@ -312,6 +319,58 @@ def test_a_hash_that_cannot_be_read_is_a_dead_letter_and_never_runs(
 
 
 def test_an_unusable_date_is_replaced_and_a_usable_one_kept(run: Run) -> None:
-    assert run(raising(ValueError()), stored={"created_at": b"\xff"}).args[6].endswith("Z")
+    assert field(run(raising(ValueError()), stored={"created_at": b"\xff"}), "created_at").endswith("Z")
     kept = b"2026-11-23T08:00:00.000000Z"
-    assert run(raising(ValueError()), stored={"created_at": kept}).args[6] == kept.decode()
+    assert field(run(raising(ValueError()), stored={"created_at": kept}), "created_at") is None
+
+
+# What is kept of a failure --------------------------------------------------------------------------------------------
+
+
+def kept(outcome: Outcome) -> list[Failure]:
+    """The failed executions in what the script is told."""
+    fields = dict(zip(outcome.args[5::2], outcome.args[6::2], strict=True))
+    return failures({str(name).encode(): value for name, value in fields.items()})
+
+
+@pytest.mark.parametrize(
+    ("error", "declared", "attempts", "cause"),
+    [
+        (ValueError("no"), {}, 0, "not-retryable"),
+        (ConnectionError("no"), {}, 4, "exhausted"),
+        (ConnectionError("no"), {"retry": None}, 0, "not-retryable"),
+        (Discard("too old"), {"retry": Retry()}, 0, "discarded"),
+        (RetryLater(1), {}, 4, "exhausted"),
+        (SystemExit(3), {"retry": Retry()}, 0, "not-retryable"),
+    ],
+)
+def test_what_stopped_it(error: BaseException, declared: dict[str, Any], attempts: int, cause: str, run: Run) -> None:
+    outcome = run(raising(error), stored={"attempts_made": attempts}, **{"retry": DEFAULT, **declared})
+    assert outcome.verb == "bury"
+    assert (field(outcome, "p:cause"), field(outcome, "p:task")) == (cause, "t")
+
+
+def test_an_unknown_task_and_a_broken_message_have_causes_of_their_own(run: Run) -> None:
+    unknown = run(lambda: None, stored={"data": encode_call("nosuch", (), {})})
+    assert (field(unknown, "p:cause"), field(unknown, "p:task")) == ("unknown-task", "nosuch")
+    broken = run(lambda: None, stored={"data": b"{"})
+    assert (field(broken, "p:cause"), field(broken, "p:task")) == ("undecodable", "")
+    assert kept(broken)[0].fingerprint != kept(unknown)[0].fingerprint
+
+
+def test_each_failed_execution_is_kept(run: Run) -> None:
+    before = time.time()
+    outcome = run(raising(OSError("full")), retry=Retry(), stored={"attempts_made": 1, "deaths": 1})
+    (failure,) = kept(outcome)
+    assert (outcome.verb, failure.attempt, failure.error) == ("retry", 2, "OSError: full")
+    assert (failure.worker, failure.host, failure.death) == ("host-1", socket.gethostname(), None)
+    assert before <= failure.started <= failure.ended <= time.time()
+    assert "in handler" in failure.traceback
+    assert "p:failure:2" in outcome.args
+
+
+def test_a_job_snoozes_without_an_attempt_and_asks_for_another_time(run: Run) -> None:
+    asleep = run(raising(Snooze(30)), stored={"attempts_made": 2})
+    assert (asleep.verb, asleep.args[2:]) == ("retry", [30.0, "back", 0])
+    later = run(raising(RetryLater(7)))
+    assert (later.verb, later.args[2], field(later, "p:attempt")) == ("retry", 7.0, 1)

@@ -28,7 +28,7 @@ end
 -- A dead letter that RQ's requeue brought back begins anew. Its reason must go: it would make the next attempt a first
 -- one, too, and so every one after.
 local function begin_anew(id, values)
-  redis.call('HDEL', rq .. 'job:' .. id, 'p:reason', 'p:attempt', 'p:first', 'p:deaths', 'p:death')
+  redis.call('HDEL', rq .. 'job:' .. id, 'p:reason', 'p:attempt', 'p:first', 'p:deaths')
   values[REASON], values[ATTEMPT], values[FIRST], values[DEATHS] = false, false, false, false
 end
 
