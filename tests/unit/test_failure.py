@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-import pytest
-
 from postroom.jobs.failure import KEPT, Failure, failures, fingerprint, one_line
 
 
@@ -30,9 +28,11 @@ def raised(source: str, call: str = "handler()") -> BaseException:
     """What a module of this source raises, from a file of the app's."""
     space: dict[str, Any] = {}
     exec(compile(source, "/srv/shop/tasks.py", "exec"), space)  # noqa: S102
-    with pytest.raises(BaseException) as caught:
+    try:
         eval(call, space)  # noqa: S307
-    return caught.value
+    except Exception as error:
+        return error
+    raise AssertionError("it raised nothing")
 
 
 HANDLER = """
