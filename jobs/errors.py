@@ -17,14 +17,10 @@ PostroomError
     ├── JobCanceled      never: the job was canceled
     └── JobFailed        never: the job is a dead letter
 
-A handler may raise `Discard`, `RetryLater` and `Snooze` to say what shall become of its job. `JobTimeout` and
-`JobInterrupted` stand apart: they are raised *into* a handler, and derive from `BaseException` so that an
-`except Exception` in the handler does not swallow them.
+`JobTimeout` and `JobInterrupted` stand apart: they are raised *into* a handler, and derive from `BaseException` so
+that an `except Exception` in the handler does not swallow them. What a handler itself may raise to say what shall become
+of its job is in retry.py.
 """
-
-from datetime import timedelta
-
-from postroom.jobs.times import MOST
 
 
 class PostroomError(Exception):
@@ -126,34 +122,3 @@ class JobTimeout(BaseException):
 
 class JobInterrupted(BaseException):
     """The job was canceled while its handler ran."""
-
-
-class Discard(Exception):
-    """Raised by a handler: this job is a dead letter at once, whatever its retry policy says.
-
-    Args:
-        reason: shown to whoever looks at the dead letter.
-    """
-
-    def __init__(self, reason: str = "discarded by its handler") -> None:
-        super().__init__(reason)
-
-
-class _Later(Exception):
-    def __init__(self, delay: float | timedelta) -> None:
-        seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST:
-            raise ConfigError(f"{type(self).__name__}({delay!r}): give seconds or a timedelta, from 0 to {MOST:,}")
-        super().__init__(f"in {seconds:g} s")
-        self.delay = float(seconds)
-        """Seconds."""
-
-
-class RetryLater(_Later):
-    """Raised by a handler: this attempt failed, try again in `delay` (seconds or timedelta) instead of when the policy
-    says. It counts as an attempt: where the policy's `stop` allows no more, the job is a dead letter.
-    """
-
-
-class Snooze(_Later):
-    """Raised by a handler: not now; run the job again in `delay` (seconds or timedelta). No attempt is counted."""

@@ -7,6 +7,7 @@ tenacity asks a strategy with a `RetryCallState`; here that state is rebuilt fro
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from tenacity import (
@@ -20,8 +21,41 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from postroom.jobs.errors import ConfigError, RetryLater
+from postroom.jobs.errors import ConfigError
 from postroom.jobs.failure import Cause
+from postroom.jobs.times import MOST
+
+
+class Discard(Exception):
+    """Raised by a handler: this job is a dead letter at once, whatever its retry policy says.
+
+    Args:
+        reason: shown to whoever looks at the dead letter.
+    """
+
+    def __init__(self, reason: str = "discarded by its handler") -> None:
+        super().__init__(reason)
+
+
+class _Later(Exception):
+    def __init__(self, delay: float | timedelta) -> None:
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST:
+            raise ConfigError(f"{type(self).__name__}({delay!r}): give seconds or a timedelta, from 0 to {MOST:,}")
+        super().__init__(f"in {seconds:g} s")
+        self.delay = float(seconds)
+        """Seconds."""
+
+
+class RetryLater(_Later):
+    """Raised by a handler: this attempt failed, try again in `delay` (seconds or timedelta) instead of when the policy
+    says. It counts as an attempt: where the policy's `stop` allows no more, the job is a dead letter.
+    """
+
+
+class Snooze(_Later):
+    """Raised by a handler: not now; run the job again in `delay` (seconds or timedelta). No attempt is counted."""
+
 
 Strategy = Callable[[RetryCallState], Any]
 

@@ -6,7 +6,6 @@ from postroom.jobs.broker import SCHEMES
 from postroom.jobs.context import current_job
 from postroom.jobs.errors import (
     ConfigError,
-    Discard,
     DuplicateJob,
     EncodeError,
     JobCanceled,
@@ -16,12 +15,10 @@ from postroom.jobs.errors import (
     Rejected,
     ResultExpired,
     ResultTimeout,
-    RetryLater,
-    Snooze,
     Unavailable,
 )
 from postroom.jobs.job import Job
-from postroom.jobs.retry import Retry
+from postroom.jobs.retry import Discard, Retry, RetryLater, Snooze
 
 SCHEMES["embedded"] = ensure_running
 

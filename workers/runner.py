@@ -18,12 +18,10 @@ from postroom.jobs.codecs import decode_call, encode_result
 from postroom.jobs.context import Run, current
 from postroom.jobs.errors import (
     DecodeError,
-    Discard,
     EncodeError,
     JobInterrupted,
     JobTimeout,
     MessageError,
-    Snooze,
     UnknownTask,
 )
 from postroom.jobs.failure import (
@@ -39,7 +37,7 @@ from postroom.jobs.failure import (
 )
 from postroom.jobs.interop import unreadable_fields
 from postroom.jobs.options import seconds, whole_seconds
-from postroom.jobs.retry import DEFAULT
+from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.times import MOST, parse_rq_time, rq_time
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome, buried, finished, released, retried
