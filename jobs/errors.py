@@ -18,8 +18,7 @@ PostroomError
     └── JobFailed        never: the job is a dead letter
 
 `JobTimeout` and `JobInterrupted` stand apart: they are raised *into* a handler, and derive from `BaseException` so
-that an `except Exception` in the handler does not swallow them. What a handler itself may raise to say what shall become
-of its job is in retry.py.
+that an `except Exception` in the handler does not swallow them. What a handler may raise itself is in retry.py.
 """
 
 
