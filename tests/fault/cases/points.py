@@ -19,7 +19,7 @@ from tests.fault.manager import Manager
 from tests.fault.trial import Trial
 from tests.fault.verdict import Verdict
 
-AT_ONCE = {"kill": 5, "raise": 5, "stop": 10}
+AT_ONCE = {"kill": 7, "raise": 7, "stop": 10}
 """Trials that run at the same time: they mostly sleep, the most where somebody is stopped."""
 SHORT = {"lease": 2, "hard_grace": 0.3, "timeout": 3}
 """Settings of the matrix."""

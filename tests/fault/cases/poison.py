@@ -4,8 +4,10 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 
 from tests.fault.cgroup import make_group, put_in
 from tests.fault.ground import Ground
@@ -27,6 +29,8 @@ POISONS = {
     "swell_in_bounds": "MemoryError",
 }
 """Each poison with the reason of its dead letter."""
+AT_ONCE = 3
+"""Poisons that are tried beside each other."""
 MEMORY = 600_000_000
 """Bytes of the cgroup, with which two worker processes and some isolated ones do."""
 GRACE = 25.0
@@ -35,12 +39,14 @@ GRACE = 25.0
 
 def poison(ground: Ground) -> Iterator[Verdict]:
     """Each poison among neighbours; out of memory; a deploy while a job ignores it."""
-    for task in ("segfault", "leave", "killed", "hold", "deaf", "deaf_apart"):
-        yield among_neighbours(ground, task)
-    yield out_of_memory(ground)
-    yield deploy(ground, twice=True)
-    if not ground.short:
-        yield deploy(ground, twice=False)
+    tasks = ("segfault", "leave", "killed", "hold", "deaf", "deaf_apart")
+    cases: list[Callable[[], Verdict]] = [
+        *([] if ground.short else [partial(deploy, ground, twice=False)]),
+        *(partial(deploy, ground, twice=True), partial(out_of_memory, ground)),
+        *(partial(among_neighbours, ground, task) for task in tasks),
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as threads:  # they mostly wait
+        yield from threads.map(lambda case: case(), cases)
 
 
 def among_neighbours(ground: Ground, task: str, *, how: str = "", memory: bool = False) -> Verdict:

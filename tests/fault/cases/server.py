@@ -21,25 +21,26 @@ HERD = 3
 
 
 def restart(ground: Ground) -> Iterator[Verdict]:
-    """Killed three times for a second, then for longer than any deadline; what it acknowledged is on its disk."""
+    """Killed three times for a moment, then for longer than any deadline; what it acknowledged is on its disk."""
+    moment, deadline, long = (0.5, 2.0, 5.0) if ground.short else (1.0, DEADLINE, 60.0)
     with (
         Server("--appendfsync", "always", aof=True) as server,
-        Trial("restart", server.url, ground.seed) as trial,
+        Trial("restart", server.url, ground.seed, deadline=deadline) as trial,
     ):
         pool = trial.pool("-p", "2", "-c", "4")
         producer = trial.insist()
         for _ in range(3):
-            time.sleep(1)
-            away(trial, server, 1)
-        time.sleep(1)
+            time.sleep(moment)
+            away(trial, server, moment)
+        time.sleep(moment)
         before = len(trial.client.client_list())
-        back = away(trial, server, 10 if ground.short else 60)
+        back = away(trial, server, long)
         time.sleep(1)
         connections = trial.client.info("stats")["total_connections_received"]
         trial.wait(lambda: resumed(trial, back), 30)
         trial.enough(producer)
         verdict = trial.finish(pool)
-        verdict.red += [*repeated(verdict), *unfinished(trial), *told(producer, DEADLINE)]
+        verdict.red += [*repeated(verdict), *unfinished(trial), *told(producer, deadline)]
         first = min((run.at for run in trial.history.all_runs() if run.what == "start" and run.at > back), default=0.0)
         if first - back > RESUMED:
             verdict.red.append(f"the first job ran {first - back:.2f} s after the server's return")
@@ -52,14 +53,15 @@ def restart(ground: Ground) -> Iterator[Verdict]:
 
 
 def pause(ground: Ground) -> Iterator[Verdict]:
-    """It stands still for five seconds, connections open; calls give up meanwhile and are sent again."""
+    """It stands still for seconds, connections open; calls give up meanwhile and are sent again."""
+    seconds = 3 if ground.short else 5
     with Server() as server, Trial("pause", server.url, ground.seed, deadline=1) as trial:
         pool = trial.pool("-p", "2", "-c", "4")
         producer = trial.insist()
         time.sleep(1)
         trial.history.fault("CLIENT-PAUSE")
-        trial.client.client_pause(5000)
-        time.sleep(5)
+        trial.client.client_pause(1000 * seconds)
+        time.sleep(seconds)
         back = time.time()
         trial.wait(lambda: resumed(trial, back), 30)
         trial.enough(producer)

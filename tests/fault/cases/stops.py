@@ -14,19 +14,25 @@ LEASE = 2
 
 def child_stopped(ground: Ground) -> Iterator[Verdict]:
     """A worker process stands still. Its pool keeps its lease while what it runs has time; nothing runs twice."""
-    yield from _stopped(ground, "child stopped", pool=False, children=True, jobs=400, seconds=0.2)
+    yield from _stopped(
+        ground, "child stopped", pool=False, children=True, jobs=300 if ground.short else 400, seconds=0.2
+    )
 
 
 def pool_stopped(ground: Ground) -> Iterator[Verdict]:
     """A pool stands still and its worker processes go on. A claim renews the lease, but while long jobs keep a process
     from claiming nobody does, and others get what it holds.
     """
-    yield from _stopped(ground, "pool stopped", pool=True, children=False, jobs=60, seconds=1.5 * LEASE)
+    yield from _stopped(
+        ground, "pool stopped", pool=True, children=False, jobs=30 if ground.short else 60, seconds=1.5 * LEASE
+    )
 
 
 def group_stopped(ground: Ground) -> Iterator[Verdict]:
     """A pool and its worker processes stand still: what they say when they wake is late, and changes nothing."""
-    yield from _stopped(ground, "group stopped", pool=True, children=True, jobs=400, seconds=0.2)
+    yield from _stopped(
+        ground, "group stopped", pool=True, children=True, jobs=200 if ground.short else 400, seconds=0.2
+    )
 
 
 def _stopped(ground: Ground, case: str, *, pool: bool, children: bool, jobs: int, seconds: float) -> Iterator[Verdict]:
