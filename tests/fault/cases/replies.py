@@ -4,7 +4,7 @@ import itertools
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import redis
@@ -15,6 +15,7 @@ from tests.fault.ground import Ground
 from tests.fault.proxy import AFTER, BEFORE, PHASES, Proxy
 from tests.fault.verdict import Verdict
 
+_WORD = re.compile(r"[\w-]+")
 _TIMES = {
     "created_at",
     "enqueued_at",
@@ -70,8 +71,8 @@ def _made(
     phase: str,
 ) -> tuple[bool, list[str]]:
     """Make the call; whether a connection was broken, and what came of it: the answer, then every key of the server."""
-    for key in client.scan_iter(match=f"*{space}:*", count=1000):
-        client.delete(key)
+    if left := list(client.scan_iter(match=f"*{space}:*", count=1000)):
+        client.delete(*left)
     with Proxy(url, k, phase) as proxy:
         session = Session(proxy.url, url, space)
         given = prepare(session)
@@ -98,31 +99,50 @@ def _normal(client: Any, space: str, answer: str) -> Iterator[str]:
     """Lines in which ids that were made up are replaced by what their jobs were called with."""
     found: list[tuple[str, Any, str]] = []
     called: dict[str, str] = {}
-    for raw in client.scan_iter(match=f"*{space}:*", count=1000):
-        key, kind = raw.decode(), client.type(raw)
+    for key, kind, held, left in _read(client, space):
         if kind == b"hash":
-            fields = {name.decode(): value for name, value in client.hgetall(key).items()}
+            fields = {name.decode(): value for name, value in held.items()}
             called[key.rpartition(":")[2]] = fields.get("data", b"").decode()
             shown: Any = sorted((name, "…" if name in _TIMES else value) for name, value in fields.items())
         elif kind == b"list":
-            shown = [value.decode() for value in client.lrange(key, 0, -1)]
+            shown = [value.decode() for value in held]
         elif kind == b"zset":
-            shown = sorted((one.decode(), _score(at)) for one, at in client.zrange(key, 0, -1, withscores=True))
+            shown = sorted((one.decode(), _score(at)) for one, at in held)
         elif kind == b"set":
-            shown = sorted(client.smembers(key))
+            shown = sorted(held)
         else:
             shown = kind
-        found.append((key, shown, "expires" if client.pttl(key) > 0 else "stays"))
-    known = re.compile("|".join(map(re.escape, sorted(called, key=len, reverse=True))) or "$^")
+        found.append((key, shown, "expires" if left > 0 else "stays"))
 
     def label(text: object) -> str:
-        return known.sub(lambda match: f"<{called[match[0]]}>", str(text))
+        return _WORD.sub(lambda match: f"<{called[match[0]]}>" if match[0] in called else match[0], str(text))
 
     yield label(answer)
     for key, shown, stay in found:
         # The order of a queue's list means something; in a sorted set it is that of times.
         told = sorted(map(label, shown)) if ":finished:" in key or ":failed:" in key else label(shown)
         yield f"{label(key)} = {told}, {stay}"
+
+
+def _read(client: Any, space: str) -> Iterable[tuple[str, bytes, Any, int]]:
+    """Every key: its kind, what it holds, and for how many milliseconds it stays."""
+    keys = [raw.decode() for raw in client.scan_iter(match=f"*{space}:*", count=1000)]
+    with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.type(key).pttl(key)
+        about = pipe.execute()
+        for key, kind in zip(keys, about[::2], strict=True):
+            if kind == b"hash":
+                pipe.hgetall(key)
+            elif kind == b"list":
+                pipe.lrange(key, 0, -1)
+            elif kind == b"zset":
+                pipe.zrange(key, 0, -1, withscores=True)
+            elif kind == b"set":
+                pipe.smembers(key)
+            else:
+                pipe.exists(key)
+        return zip(keys, about[::2], pipe.execute(), about[1::2], strict=True)
 
 
 def _score(at: float) -> str:
