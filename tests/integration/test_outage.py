@@ -94,7 +94,7 @@ def test_an_answer_is_final_also_after_a_lost_reply(server: Server, app: Postroo
 
 def test_a_worker_stops_though_the_server_is_away(shop: Program, durable: Server) -> None:
     app = Postroom(durable.url)
-    worker = shop.worker("jobs:app", POSTROOM_DEADLINE="1", POSTROOM_LEASE="1")
+    worker = shop.worker("jobs:app", POSTROOM_DEADLINE="0.3", POSTROOM_LEASE="1")
     job = app.enqueue("jobs.slow", 1, 1.0, queue="q")
     until((shop.folder / "ran").exists)
     durable.kill()
