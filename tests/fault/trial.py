@@ -1,5 +1,6 @@
 """A trial: one case's namespace, history and processes, from its first job to its verdict."""
 
+import contextlib
 import json
 import os
 import random
@@ -151,6 +152,14 @@ class Trial:
         verdict.seconds = round(time.monotonic() - self.began, 1)
         return verdict
 
+    def _end_others(self) -> None:
+        """A fork server that was stopped with its pool does not notice that the pool is gone."""
+        mark = f"{FOLDER}={self.folder}\0".encode()
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):  # it has ended, or is not ours
+                if mark in path.read_bytes():
+                    os.kill(int(path.parent.name), signal.SIGKILL)
+
     @property
     def logs(self) -> str:
         """What all processes said, for whoever must find out."""
@@ -161,6 +170,7 @@ class Trial:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._program.close()
+        self._end_others()
         self.recorder.stop()
         if kind is not None:
             sys.stderr.write(self.logs)
