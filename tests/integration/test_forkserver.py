@@ -39,11 +39,15 @@ def shop(program: Program) -> Program:
 
 
 def fork_server(worker: Process) -> int:
-    """The pool's fork server."""
-    tasks = Path(f"/proc/{worker.pid}/task").iterdir()
-    pids = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-    (found,) = set(pids) - set(children(worker.pid))
-    return found
+    """The pool's fork server, once there is one that has its name."""
+
+    def named() -> list[int]:
+        tasks = Path(f"/proc/{worker.pid}/task").iterdir()
+        pids = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        return list(set(pids) - set(children(worker.pid)))
+
+    (found,) = until(named)
+    return int(found)
 
 
 def zombies(pid: int) -> list[int]:
