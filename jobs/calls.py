@@ -3,7 +3,7 @@
 One function per script and per plain command, so that a key or an argument has one place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,7 @@ from postroom.jobs.times import rq_time
 T = TypeVar("T")
 
 OK, ALREADY, STALE = "OK", "ALREADY", "STALE"
-PAUSED = b"PAUSED"
+PAUSED, GONE = b"PAUSED", b"GONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,8 @@ def claim(
     limit: int,
     lease: float,
     now: float | str = "",
-    *,
-    standing: bool = False,
 ) -> Call[list[Any]]:
-    """Claim up to `limit` jobs for `process`; the reply is a token and rows (claim.lua).
-
-    Args:
-        standing: the call waits on the server for jobs to come, and takes none when its process has no lease any more.
-    """
+    """Claim up to `limit` jobs for `process`; the reply is a token and rows (claim.lua), or PAUSED, or GONE."""
     keys = {
         "queue": space.queue(queue),
         "wip": space.wip(queue),
@@ -84,7 +78,6 @@ def claim(
         "paused": space.paused(),
     }
     args = {"process": process, "queue_name": queue, "request": request, "limit": limit, "lease": lease, "now": now}
-    args["standing"] = "1" if standing else ""
     return script("claim", list, space, keys, args)
 
 
@@ -101,8 +94,19 @@ def settle(name: str, space: Keys, queue: str, process: str, jobs: Sequence[Any]
     return script(name, _texts, space, keys, {"process": process, "queue_name": queue, **args}, jobs)
 
 
+def join(space: Keys, process: str, lease: float, claims: Mapping[str, int], now: float | str = "") -> Call[bool]:
+    """`process` is there: its lease begins, and it may claim.
+
+    Args:
+        claims: for each of its queues the number of the last claim whose jobs it has; 0: none.
+    """
+    keys = {"held": space.held(process), "leases": space.leases()}
+    queues = [part for pair in claims.items() for part in pair]
+    return script("join", lambda _: True, space, keys, {"process": process, "lease": lease, "now": now}, queues)
+
+
 def renew(space: Keys, process: str, lease: float, started: Sequence[Any] = ()) -> Call[bool]:
-    """`process` lives on; True where its lease had not ended. `started`: id, token, started_at, …"""
+    """`process` lives on; False where it has no lease to renew. `started`: id, token, started_at, …"""
     return script("renew", bool, space, {"leases": space.leases()}, {"process": process, "lease": lease}, started)
 
 

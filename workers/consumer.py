@@ -30,7 +30,7 @@ STUCK = 0.25
 REFUSED = 1.0
 """Seconds until a queue that the server refuses is asked again."""
 PAUSED = 0.25
-"""Seconds between two looks at a paused queue."""
+"""Seconds between two looks at a paused queue, and until a claim is tried again that found this process gone."""
 
 
 class Executor(Protocol):
@@ -85,6 +85,8 @@ class Consumer:
         """Queues to watch; not at once, lest a job that has come must wait for that."""
         self._outage = False
         self.closing = False
+        self.gone = False
+        """The server has given this process up: what it had are others' jobs now, and it must join again."""
         self.claims = 0
         self.settled = 0
         self.executors: Mapping[str, Executor] = {}
@@ -126,6 +128,25 @@ class Consumer:
         else:
             self._back_again()
 
+    def join(self) -> None:
+        """Say that this process is there; whoever has not cannot claim.
+
+        Raises:
+            BrokerError: it was not heard, or refused.
+        """
+        known = {queue: request - 1 for queue, request in self._requests.items()}
+        self._broker.run(calls.join(self._keys, self._process, self._settings.lease, known))
+        self.gone = False
+
+    def join_again(self) -> None:
+        """Where this process was given up and shall claim."""
+        if self.closing:
+            return
+        try:
+            self.join()
+        except BrokerError as error:
+            self._say_once(error)
+
     def close(self) -> None:
         """Watch no queue any more."""
         self._waiters.close()
@@ -166,9 +187,9 @@ class Consumer:
             return None
         return queue, wants[queue], self._claim(queue, wants[queue])
 
-    def _claim(self, queue: str, limit: int, *, standing: bool = False) -> calls.Call[list[Any]]:
+    def _claim(self, queue: str, limit: int) -> calls.Call[list[Any]]:
         request, lease = self._requests[queue], self._settings.lease
-        return calls.claim(self._keys, queue, self._process, request, limit, lease, standing=standing)
+        return calls.claim(self._keys, queue, self._process, request, limit, lease)
 
     def _claimed(self, queue: str, limit: int, reply: list[Any] | ScriptFailed) -> None:
         if isinstance(reply, ScriptFailed):
@@ -183,6 +204,10 @@ class Consumer:
         if queue in self._refused:
             self._refused.remove(queue)
             log.warning("queue %s can be claimed from again", queue)
+        if reply == [calls.GONE]:
+            self.gone = True
+            self._awake[queue] = time.monotonic() + PAUSED
+            return
         if reply == [calls.PAUSED]:
             if self._thorough:
                 self._awake.pop(queue, None)
@@ -205,7 +230,7 @@ class Consumer:
         while self._unarmed and not self.closing:
             queue = self._unarmed.pop()
             room = self._appetites[queue].jobs(self.executors)
-            self._waiters.arm(queue, self._claim(queue, room, standing=True) if room else None)
+            self._waiters.arm(queue, self._claim(queue, room) if room else None)
 
     def _begin(self, queue: str, read: Sequence[Ready | Outcome]) -> None:
         """A claim brought these: give them to their executors."""

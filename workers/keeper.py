@@ -26,8 +26,8 @@ class _Kept:
     board: Board
     told: set[int] = field(default_factory=set)
     """The jobs whose start the server knows."""
-    known: bool = False
-    """The server has answered for its lease."""
+    known: bool = True
+    """It had a lease at the last beat. None is renewed before its first tick, and it has joined by then."""
 
 
 class Keeper:
@@ -73,7 +73,8 @@ class Keeper:
             if known is False and one.known:
                 log.warning("the lease of %s had ended: what it has not begun is others' now", name)
                 one.board.lose_lease()
-            one.known = True
+            if isinstance(known, bool):
+                one.known = known
 
 
 def lives(board: Board) -> bool:

@@ -125,13 +125,12 @@ class Worker:
         Raises:
             BrokerError: the server was not reached at the start.
         """
-        app = self._app
-        app.broker.run(calls.renew(app.keys, self._process, app.settings.lease))
+        self._consumer.join()
         queues = ", ".join(self._choice.queues)
         log.info("worker %s takes %s, %d threads", self._process, queues, self._orders.concurrency)
         threads = self._make_threads()
         executors = self._consumer.executors = {THREAD: threads, **self._make_others()}
-        control = Control(app.broker, self._process, self._cancel)
+        control = Control(self._app.broker, self._process, self._cancel)
         recycled = False
         try:
             recycled = threads.lead(self._turn)
@@ -178,13 +177,16 @@ class Worker:
         return None
 
     def _notice(self) -> None:
-        """What the board says: how far we are, and whether our lease was lost."""
+        """How far we are, and whether our lease was lost: the board says so, or a claim's reply did."""
         while self._board.claims < self._consumer.claims:
             self._board.count_claim()
         if self._board.leases_lost != self._leases_lost:
             self._leases_lost = self._board.leases_lost
+            self._consumer.gone = True
+        if self._consumer.gone:
             # Released, not dropped: some may be of a claim that was made since. The fence knows which are others' now.
             self._consumer.give_back()
+            self._consumer.join_again()
 
     def _has_run_its_share(self) -> bool:
         orders = self._orders

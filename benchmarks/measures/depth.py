@@ -34,8 +34,9 @@ class Depth:
         depths = {DEEP: 50 * jobs, SHALLOW: 1000}
         for figure, depth in depths.items():
             app.using("noop", queue=_queue(figure)).enqueue_many([()] * depth)
+        app.broker.run(calls.join(app.keys, PROCESS, LEASE, {_queue(figure): 0 for figure in depths}))
         seconds: dict[Figure, list[float]] = {figure: [] for figure in depths}
-        for request in range(SAMPLES):
+        for request in range(1, SAMPLES + 1):
             for figure in depths:
                 seconds[figure].append(_claim(app, _queue(figure), request))
         app.broker.close()

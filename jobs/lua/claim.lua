@@ -1,11 +1,10 @@
 #!lua flags=allow-oom
 -- claim: hand the jobs at the head of a queue to a worker process.
 local queue, wip, held, leases, last_token, paused = unpack(KEYS)
-local rq, own, process, queue_name, request, limit, lease, now, standing = unpack(ARGV, 1, 9)
+local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)
 -- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again; an older one is late
--- standing: '1' where the call was sent before there were jobs, and may be made when nobody lives to hear of it
 -- returns: the token, then for each job the values of FIELDS and its id; {} where there is none to be had;
---   {'PAUSED'} where nobody may claim
+--   {'PAUSED'} where nobody may claim; {'GONE'} where the process has not joined since it was recovered
 --@include clock
 --@include runnable
 --@include replay
@@ -14,7 +13,8 @@ local MAX_BYTES = 1000000
 local last, last_claim = string.match(redis.call('HGET', held, '@' .. queue_name) or '', '^(%S+) (%S+)$')
 if last == request then return replay(held, last_claim) end
 if last and tonumber(last) > tonumber(request) then return {} end
-if standing == '1' and not redis.call('ZSCORE', leases, process) then return {} end
+-- This call may come when the process is gone: nobody would hear of its jobs.
+if not last then return {'GONE'} end
 if redis.call('SISMEMBER', paused, queue_name) == 1 then return {'PAUSED'} end
 local ids = redis.call('LRANGE', queue, 0, limit - 1)
 if not ids[1] then return {} end

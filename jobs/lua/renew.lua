@@ -7,7 +7,8 @@ local rq, process, lease, now = unpack(ARGV, 1, 4)
 --@include clock
 
 local known = redis.call('ZSCORE', leases, process)
-redis.call('ZADD', leases, clock(now) + lease, process)
+-- Only join begins one: this call may come when the process was recovered, or has resigned, long ago.
+if known then redis.call('ZADD', leases, clock(now) + lease, process) end
 for i = 5, #ARGV, 3 do
   local key = rq .. 'job:' .. ARGV[i]
   local token = redis.pcall('HGET', key, 'p:token')

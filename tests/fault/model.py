@@ -1,7 +1,7 @@
 """The model: what docs/internals.md says that each call does, in plain Python and without a server."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +98,11 @@ class Model:
     def claim(self, process: str, queue: str, request: int, limit: int) -> list[Any]:
         """The token, then the ids."""
         held = self.held.get(process, {})
+        if f"@{queue}" not in held:
+            return ["GONE"]
         last, _, token = held.get(f"@{queue}", "").partition(" ")
+        if int(last) > request:
+            return []
         if last == str(request):
             return [int(token), *(member.split(":")[0] for member in held if member.endswith(f":{token}"))]
         if queue in self.paused:
@@ -129,11 +133,18 @@ class Model:
             self._let_go(claim.process, claim.member, claim.queue)
         return [replies[claim] for claim in claims]
 
-    def renew(self, process: str) -> bool:
-        """Had its lease not ended?"""
-        known = process in self.leases
+    def join(self, process: str, claims: Mapping[str, int]) -> None:
+        """It is there, and has what its claims up to these numbers brought."""
         self.leases[process] = self.clock + LEASE
-        return known
+        hand = self.held.setdefault(process, {})
+        for queue, last in claims.items():
+            hand.setdefault(f"@{queue}", f"{last} 0")
+
+    def renew(self, process: str) -> bool:
+        """Has it a lease to renew?"""
+        if process in self.leases:
+            self.leases[process] = self.clock + LEASE
+        return process in self.leases
 
     # Duties --------------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ class Proxy:
         self.commands = 0
         """How many were seen."""
         self.dropped = False
+        self.passed: list[bytes] = []
+        """Every command that went on to the server, as it came."""
         self._late: bytes = b""
         self._lock = threading.Lock()
         self._flows = threading.Event()
@@ -59,6 +61,12 @@ class Proxy:
     def release(self) -> None:
         """Let pass what was held, and whatever comes."""
         self._flows.set()
+
+    def deliver(self, command: bytes) -> bytes:
+        """Send it to the server on a connection of its own; the reply, which nobody waits for."""
+        with _connected(self._upstream) as server, server.makefile("rb") as told:
+            server.sendall(command)
+            return frame(told)
 
     def close(self) -> None:
         """Close all connections, and end."""
@@ -115,6 +123,7 @@ class Proxy:
                 self._late = command if self._phase == LATE and not subscribed else b""
                 return
             self._flows.wait()
+            self.passed.append(command)
             server.sendall(command)
             if subscribed:
                 continue
@@ -141,9 +150,7 @@ class Proxy:
                 return
             late, self._late = self._late, b""
         if late:
-            with _connected(self._upstream) as server, server.makefile("rb") as told:
-                server.sendall(late)
-                frame(told)
+            self.deliver(late)
 
     def _pump(self, told: BinaryIO, client: socket.socket) -> None:
         """What a subscriber is told comes unasked."""

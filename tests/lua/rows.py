@@ -9,6 +9,7 @@ from tests.lua import (
     test_delete,
     test_dependents,
     test_enqueue,
+    test_join,
     test_paused,
     test_promote,
     test_recover,
@@ -22,8 +23,8 @@ from tests.lua import (
 from tests.lua.table import Row
 
 TABLES = (
-    *(test_enqueue, test_claim, test_claim_foreign, test_paused, test_renew, test_complete, test_dependents),
-    *(test_rq, test_bury, test_retry, test_release, test_recover, test_sweep, test_promote, test_cancel, test_delete),
-    test_retain,
+    *(test_enqueue, test_join, test_claim, test_claim_foreign, test_paused, test_renew, test_complete),
+    *(test_dependents, test_rq, test_bury, test_retry, test_release, test_recover, test_sweep, test_promote),
+    *(test_cancel, test_delete, test_retain),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

@@ -44,7 +44,6 @@ ARGS = {
     "id": "a",
     "now": NOW,
     "at": AT,
-    "standing": "",
 }
 
 Space = Mapping[str, Any]

@@ -14,10 +14,14 @@ FIELDS = (
 )
 
 
-def claim(limit: int = 10, request: int = 1, now: Any = 1000, process: str = "w1", standing: str = "") -> Call:
+HAND = {"postroom:held:w1": {"@q": "0 0"}}
+JOINED = {"postroom:token": "7", **HAND}
+"""w1 has joined, and the last claim of anybody was token 7."""
+
+
+def claim(limit: int = 10, request: int = 1, now: Any = 1000, process: str = "w1") -> Call:
     """One call; the lease is 12 s."""
-    args = {"limit": limit, "request": request, "lease": 12, "now": now, "process": process, "standing": standing}
-    return Call("claim", args)
+    return Call("claim", {"limit": limit, "request": request, "lease": 12, "now": now, "process": process})
 
 
 def ours(job_id: str, status: str = "queued", **values: Any) -> list[Any]:
@@ -51,27 +55,13 @@ def taking(*ids: str, **space: Any) -> dict[str, Any]:
 
 ROWS = (
     Row(
-        "standing, of a process with a lease: as any other, also where the lease has ended",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:token": "7", "postroom:leases": ZSet(w1=900)},
-        claim(standing="1"),
-        Then(["8", ours("a")], {"rq:job:a": taken(), **taking("a")}),
-        again=Then(["8", ours("a", "started")]),
-    ),
-    Row(
-        "standing, of a process that is gone: nothing, for nobody would hear of it",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:leases": ZSet(w2=1005)},
-        claim(standing="1"),
-        Then([]),
-        again=Then([]),
-    ),
-    Row(
         "the head of the list, no more than asked for; a replay gets the same",
         {
             "rq:queue:q": ["a", "b", "c"],
             "rq:job:a": job("queued", timeout=30, result_ttl=60),
             "rq:job:b": job("queued", p_attempt=2, p_first="900.5"),
             "rq:job:c": job("queued"),
-            "postroom:token": "7",
+            **JOINED,
         },
         claim(limit=2),
         Then(
@@ -98,7 +88,7 @@ ROWS = (
     ),
     Row(
         "the very first claim has token 1",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued")},
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), **HAND},
         claim(),
         Then(
             ["1", ours("a")],
@@ -170,6 +160,7 @@ ROWS = (
             "rq:job:b": job("queued"),
             "postroom:token": "8",
             "postroom:held:w1": {"@q": "1 8", "a:8": "q"},
+            "postroom:held:w2": {"@q": "0 0"},
         },
         claim(process="w2"),
         Then(
@@ -186,10 +177,10 @@ ROWS = (
         ),
         again=Then(["9", ours("b", "started")]),
     ),
-    Row("an empty queue", {"postroom:token": "7"}, claim(), Then([]), again=Then([])),
+    Row("an empty queue", {**JOINED}, claim(), Then([]), again=Then([])),
     Row(
         "the lease is by the server's clock",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), **JOINED},
         claim(now=""),
         Then(["8", ours("a")], taking("a", **{"rq:job:a": taken(), "postroom:leases": ZSet(w1=FromNow(12))})),
         again=Then(["8", ours("a", "started")]),
@@ -199,7 +190,7 @@ ROWS = (
         {
             "rq:queue:q": ["a", "b", "c"],
             **{f"rq:job:{job_id}": job("queued", data=BIG) for job_id in "abc"},
-            "postroom:token": "7",
+            **JOINED,
         },
         claim(),
         Then(
@@ -219,7 +210,7 @@ ROWS = (
     ),
     Row(
         "an id twice in one batch is taken once",
-        {"rq:queue:q": ["a", "a", "b"], "rq:job:a": job("queued"), "rq:job:b": job("queued"), "postroom:token": "7"},
+        {"rq:queue:q": ["a", "a", "b"], "rq:job:a": job("queued"), "rq:job:b": job("queued"), **JOINED},
         claim(),
         Then(["8", ours("a"), ours("b")], taking("a", "b", **{"rq:job:a": taken(), "rq:job:b": taken()})),
         again=Then(["8", ours("a", "started"), ours("b", "started")]),
@@ -230,7 +221,7 @@ ROWS = (
             "rq:queue:q": ["x", "a", "b"],
             "rq:job:a": job("queued"),
             "rq:job:b": job("queued"),
-            "postroom:token": "7",
+            **JOINED,
         },
         claim(limit=2),
         Then(["8", ours("a")], taking("a", **{"rq:queue:q": ["b"], "rq:job:a": taken(), "rq:job:b": job("queued")})),
@@ -238,7 +229,7 @@ ROWS = (
     ),
     Row(
         "deaths that it is charged with go along, and stay",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued", p_deaths=2), "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued", p_deaths=2), **JOINED},
         claim(),
         Then(["8", ours("a", deaths="2")], taking("a", **{"rq:job:a": taken(p_deaths=2)})),
         again=Then(["8", ours("a", "started", deaths="2")]),
@@ -246,7 +237,7 @@ ROWS = (
     # The table "What a claim does with an id on the list" ------------------------------------------------------------
     Row(
         "created, by RQ: taken; its expiry is taken away",
-        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job("created")), "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job("created")), **JOINED},
         claim(),
         Then(
             ["8", theirs("a", "created")],
@@ -256,7 +247,7 @@ ROWS = (
     ),
     Row(
         "no status, but a hash (a bare RPUSH): taken, likewise",
-        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, {"data": "[]"}), "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, {"data": "[]"}), **JOINED},
         claim(),
         Then(
             ["8", [None, "[]", *[None] * 9, "a"]],
@@ -274,7 +265,7 @@ ROWS = (
         {
             "rq:queue:q": ["a"],
             "rq:job:a": lasting(300, job("queued", success_callback_name="")),
-            "postroom:token": "7",
+            **JOINED,
         },
         claim(),
         Then(
@@ -285,7 +276,7 @@ ROWS = (
     ),
     Row(
         "ours: nobody has given it an expiry, and nobody looks",
-        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, job("queued")), "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "rq:job:a": lasting(300, job("queued")), **JOINED},
         claim(),
         Then(["8", ours("a")], taking("a", **{"rq:job:a": lasting(300, taken())})),
         again=Then(["8", ours("a", "started")]),
@@ -303,7 +294,7 @@ ROWS = (
                 exc_info="T",
                 p_redelivered=1,
             ),
-            "postroom:token": "7",
+            **JOINED,
         },
         claim(),
         Then(["8", ours("a")], taking("a", **{"rq:job:a": taken(exc_info="T", p_redelivered=1)})),
@@ -311,7 +302,7 @@ ROWS = (
     ),
     Row(
         "a key that is no hash is put aside, and the job taken, to become a dead letter",
-        {"rq:queue:q": ["a"], "rq:job:a": ["o", "ops"], "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "rq:job:a": ["o", "ops"], **JOINED},
         claim(),
         Then(
             ["8", ["queued", None, "foreign", *[None] * 8, "a"]],
@@ -332,7 +323,7 @@ ROWS = (
             "rq:job:a": job("queued"),
             "rq:job:ns:b": job("queued"),
             "postroom:refused": ["w w"],
-            "postroom:token": "7",
+            **JOINED,
         },
         claim(),
         Then(
@@ -350,17 +341,17 @@ ROWS = (
     ),
     Row(
         "no status and no hash (deleted, expired): dropped",
-        {"rq:queue:q": ["a"], "postroom:gone:a": lasting(60, " "), "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "postroom:gone:a": lasting(60, " "), **JOINED},
         claim(),
-        Then(["8"], {"postroom:gone:a": lasting(60, " "), "postroom:token": "8"}),
+        Then(["8"], {"postroom:gone:a": lasting(60, " "), "postroom:token": "8", **HAND}),
         again=Then([]),
     ),
     *(
         Row(
             f"{status}: dropped",
-            {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "7"},
+            {"rq:queue:q": ["a"], "rq:job:a": lasting(300, rq_job(status, p_reason="R")), **JOINED},
             claim(),
-            Then(["8"], {"rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "8"}),
+            Then(["8"], {"rq:job:a": lasting(300, rq_job(status, p_reason="R")), "postroom:token": "8", **HAND}),
             again=Then([]),
         )
         for status in (

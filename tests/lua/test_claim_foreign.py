@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.lua.table import Refused, Row, Table, Then, ZSet, job
-from tests.lua.test_claim import claim
+from tests.lua.test_claim import HAND, JOINED, claim
 
 
 def refused(where: str, given: dict[str, Any], then: dict[str, Any], *more: str) -> Row:
@@ -13,17 +13,17 @@ def refused(where: str, given: dict[str, Any], then: dict[str, Any], *more: str)
     standing = {"rq:queue:q": ["a", "b", *more], "rq:job:a": job("queued"), "rq:job:b": ["o", "ops"]}
     return Row(
         f"a foreign key in the place {where}: refused, nobody holds a job, and none leaves the list or is put aside",
-        {**standing, **given, "postroom:token": "7"},
+        {**standing, **given, **JOINED},
         claim(),
-        Then(Refused("WRONGTYPE"), {**standing, **then, "postroom:token": "8"}),
-        again=Then(Refused("WRONGTYPE"), {**standing, **then, "postroom:token": "9"}),
+        Then(Refused("WRONGTYPE"), {**standing, **then, **HAND, "postroom:token": "8"}),
+        again=Then(Refused("WRONGTYPE"), {**standing, **then, **HAND, "postroom:token": "9"}),
     )
 
 
 ROWS = (
     Row(
         "a foreign key in the place of the list: refused, nothing is written",
-        {"rq:queue:q": "oops", "postroom:token": "7"},
+        {"rq:queue:q": "oops", **JOINED},
         claim(),
         Then(Refused("WRONGTYPE")),
         again=Then(Refused("WRONGTYPE")),

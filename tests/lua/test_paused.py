@@ -3,7 +3,7 @@
 import pytest
 
 from tests.lua.table import Refused, Row, Table, Then, ZSet, job
-from tests.lua.test_claim import INF, claim, ours, taken, taking
+from tests.lua.test_claim import INF, JOINED, claim, ours, taken, taking
 
 ROWS = (
     Row(
@@ -22,7 +22,7 @@ ROWS = (
         Then(["PAUSED"]),
         again=Then(["PAUSED"]),
     ),
-    Row("paused and empty", {"postroom:paused": {"q"}}, claim(), Then(["PAUSED"]), again=Then(["PAUSED"])),
+    Row("paused and empty", {"postroom:paused": {"q"}, **JOINED}, claim(), Then(["PAUSED"]), again=Then(["PAUSED"])),
     Row(
         "paused since the claim whose reply was lost: a replay gets its jobs all the same",
         {
@@ -39,14 +39,14 @@ ROWS = (
     ),
     Row(
         "another queue is paused",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:token": "7", "postroom:paused": {"r"}},
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), **JOINED, "postroom:paused": {"r"}},
         claim(),
         Then(["8", ours("a")], taking("a", **{"rq:job:a": taken(), "postroom:paused": {"r"}})),
         again=Then(["8", ours("a", "started")]),
     ),
     Row(
         "a foreign key in the place of the paused queues: refused, nothing is written",
-        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:paused": "oops", "postroom:token": "7"},
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued"), "postroom:paused": "oops", **JOINED},
         claim(),
         Then(Refused("WRONGTYPE")),
         again=Then(Refused("WRONGTYPE")),

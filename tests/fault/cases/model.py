@@ -64,9 +64,11 @@ class Machine(RuleBasedStateMachine):
 
     # Producers and people ------------------------------------------------------------------------------------------
 
-    @initialize(queue=queues, process=processes)
+    @initialize(queue=queues, process=st.sampled_from(PROCESSES[:2]))
     def begin_with_work(self, queue: str, process: str) -> None:
         """Two jobs wait, and a process has claimed two others, so that few steps are needed to go wrong."""
+        for one in PROCESSES[:2]:
+            self.join(one, False)
         for job_id in IDS[:2]:
             self.enqueue(job_id, queue, "back", 1)
         self.claim(process, queue, 2, False)
@@ -119,6 +121,26 @@ class Machine(RuleBasedStateMachine):
 
     # Workers -------------------------------------------------------------------------------------------------------
 
+    @rule(process=processes, twice=twice)
+    def join(self, process: str, twice: bool) -> None:
+        """Also of a process that was given up for dead, or has never gone."""
+        known = {queue: self.requests[process, queue] - 1 for queue in QUEUES}
+        for _ in range(1 + twice):
+            self.broker.run(calls.join(self.keys, process, LEASE, known, self.model.clock))
+            self.model.join(process, known)
+
+    @rule(process=processes, queue=queues, limit=st.integers(1, 4), late=st.integers(1, 3))
+    def claim_late(self, process: str, queue: str, limit: int, late: int) -> None:
+        """A claim that was answered long ago, or given up, comes again: nobody gets what nobody waits for."""
+        request = max(self.requests[process, queue] - late, 1)
+        if request == self.requests[process, queue]:
+            return
+        waiting = len(self.model.lists[queue])
+        reply = self.broker.run(calls.claim(self.keys, queue, process, request, limit, LEASE, self.model.clock))
+        found = [reply[0].decode()] if reply in ([calls.PAUSED], [calls.GONE]) else _token_and_ids(reply)
+        assert found == self.model.claim(process, queue, request, limit)
+        assert len(self.model.lists[queue]) == waiting
+
     @rule(process=processes, queue=queues, limit=st.integers(1, 4), twice=twice)
     def claim(self, process: str, queue: str, limit: int, twice: bool) -> None:
         """Also by a process that was given up for dead."""
@@ -126,11 +148,11 @@ class Machine(RuleBasedStateMachine):
         call = calls.claim(self.keys, queue, process, request, limit, LEASE, self.model.clock)
         for _ in range(1 + twice):
             reply = self.broker.run(call)
-            found = [reply[0].decode()] if reply == [calls.PAUSED] else _token_and_ids(reply)
+            found = [reply[0].decode()] if reply in ([calls.PAUSED], [calls.GONE]) else _token_and_ids(reply)
             assert found == self.model.claim(process, queue, request, limit)
-        if found == ["PAUSED"]:
+        if found in (["PAUSED"], ["GONE"]):
             return
-        self.requests[process, queue] += 1
+        self.requests[process, queue] += len(found) > 1  # as the consumer does: otherwise the next one is a replay
         self.claims += [Claim(process, queue, job_id, found[0]) for job_id in found[1:]]
 
     @precondition(lambda self: self.claims)
@@ -273,6 +295,7 @@ class Machine(RuleBasedStateMachine):
         for queue in QUEUES:
             self.broker.run(calls.resume(self.keys, queue))
             self.model.paused.discard(queue)
+            self.join("p0", False)
             known = len(self.claims)
             self.claim("p0", queue, 1000, False)
             if claims := self.claims[known:]:

@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from postroom.jobs.scripts import SCRIPTS
+from postroom.jobs.settings import Settings
 from tests.fault.cases.server import repeated, unfinished
 from tests.fault.ground import Ground
 from tests.fault.history import SKEW
@@ -76,11 +79,13 @@ def clocks(ground: Ground) -> Iterator[Verdict]:
 
 
 def half_open(ground: Ground) -> Iterator[Verdict]:
-    """Nothing passes for longer than a lease, and no connection ends: others run the jobs, late words are stale.
+    """Nothing passes for longer than a lease, and no connection ends: others run the jobs, late words are stale, also
+    those that come when their speaker has gone.
 
     The short form has the proxy only.
     """
     yield from cut_by_proxy(ground)
+    yield late_words(ground)
     if ground.short:
         return
     if can_cut():
@@ -95,6 +100,36 @@ def cut_by_proxy(ground: Ground) -> Iterator[Verdict]:
     with Trial(named, ground.url, ground.seed, lease=LEASE, deadline=1) as trial, Proxy(ground.url) as proxy:
         inside = trial.pool("-p", "2", "-c", "4", POSTROOM_REDIS_URL=proxy.url)
         yield cut_off(trial, inside, proxy.hold, proxy.release)
+
+
+def late_words(ground: Ground) -> Verdict:
+    """What a process sent on a connection that it gave up comes when the process has gone, for the kernel repeats it
+    when the wire is mended: nothing comes of it, and nobody waits for a lease (the default one) to end.
+    """
+    named = "half_open (late words)"
+    with Trial(named, ground.url, ground.seed) as trial, Proxy(ground.url) as proxy:
+        gone = trial.pool("-p", "1", "-c", "4", POSTROOM_REDIS_URL=proxy.url)
+        trial.produce(40, "work", [0.05]).wait()
+        trial.wait(trial.at_rest, 20)
+        time.sleep(1.1 * Settings().lease / 6)  # the keeper's first beat
+        gone.signal(signal.SIGTERM)
+        code = gone.wait(30)
+        trial.produce(20, "work").wait()
+        late = {name: [one for one in proxy.passed if SCRIPTS[name].sha.encode() in one] for name in ("renew", "claim")}
+        for command in (*late["renew"], *late["claim"]):
+            proxy.deliver(command)
+        leases: Any = trial.client.zrange(trial.keys.leases(), 0, -1)
+        other = trial.pool("-p", "1", "-c", "4")
+        took = trial.wait(lambda: len(trial.recorder.ended) == 60, 2)
+        verdict = trial.finish(other)
+        verdict.red += unfinished(trial)
+        if code or not all(late.values()):
+            verdict.red.append(f"the pool ended with {code}, late: {', '.join(name for name in late if late[name])}")
+        if leases:
+            verdict.red.append(f"{len(leases)} leases of the dead began anew")
+        if not took:
+            verdict.red.append("jobs waited for nobody")
+        return verdict
 
 
 def cut_in_namespace(ground: Ground) -> Iterator[Verdict]:

@@ -112,6 +112,7 @@ def lose_process(trial: Trial) -> None:
     broker.run(calls.sweep(keys, 1.0))  # somebody has looked lately: a first look would judge nobody
     one = batch_of_one("work", (), {}, Options(queue=queue), 1000)
     trial.history.acked(*broker.run(calls.enqueue(keys, queue, one, Placement("back"))))
+    broker.run(calls.join(keys, "lost-0-0", 0.5, {queue: 0}))
     broker.run(calls.claim(keys, queue, "lost-0-0", 1, 1, 0.5))
     broker.close()
 

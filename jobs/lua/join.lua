@@ -1,0 +1,12 @@
+#!lua flags=allow-oom
+-- join: a worker process is there: its lease begins, and it may claim.
+local held, leases = unpack(KEYS)
+local process, lease, now = unpack(ARGV, 1, 3)
+-- queues: name, the number of the last claim there whose jobs the process has
+--@include clock
+
+redis.call('ZADD', leases, clock(now) + lease, process)
+for i = 4, #ARGV, 2 do
+  -- Where there is a claim already, that one counts: this call may be a replay, and late.
+  redis.call('HSETNX', held, '@' .. ARGV[i], ARGV[i + 1] .. ' 0')
+end
