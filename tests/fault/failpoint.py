@@ -185,6 +185,8 @@ def _tell_of_kills(history: History) -> None:
     kill = WorkerProcess.kill
 
     def told(process: WorkerProcess) -> None:
+        for job in process.killed_for:
+            history.overdue(job.id, job.token)
         write_now(history.folder, "overdue", [process.pid, *descendants(process.pid)])
         kill(process)
 

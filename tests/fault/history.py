@@ -79,6 +79,10 @@ class History:
         """`fault` of several processes at once."""
         self._write("faults", "".join(f"{what} {pid} {_now():.6f}\n" for pid in pids))
 
+    def overdue(self, job_id: str, token: int) -> None:
+        """The process that runs this job is killed for it, which is a failed attempt: its handler cannot say so."""
+        self._write("overdue", f"{job_id} {token}\n")
+
     def event(self, what: str, job_ids: list[str]) -> None:
         """A transition was heard of."""
         self._write("events", "".join(f"{what} {job_id} {_now():.6f}\n" for job_id in job_ids))
@@ -104,6 +108,10 @@ class History:
     def all_faults(self) -> list[Fault]:
         """What was broken, in that order."""
         return [Fault(w[0], int(w[1]), float(w[2])) for w in self._lines("faults")]
+
+    def all_overdue(self) -> list[tuple[str, int]]:
+        """Jobs and tokens that a process was killed for."""
+        return [(words[0], int(words[1])) for words in self._lines("overdue")]
 
     def all_events(self) -> list[Event]:
         """What was published, in that order."""

@@ -33,18 +33,18 @@ class Recorder:
 
     def stop(self) -> None:
         """Hear what is still to be heard, and end. May be called twice."""
-        if not self._stopping:
-            time.sleep(0.1)
         self._stopping = True
         self._thread.join()
 
     def _go(self) -> None:
+        heard = True
         while not self._stopping:
             try:
                 with redis.Redis.from_url(self._url, protocol=2) as client, client.pubsub() as channel:
                     channel.subscribe(self._channel)
-                    while not self._stopping:
+                    while heard or not self._stopping:  # what was published may wait here for long: it is read slowly
                         message = channel.get_message(timeout=0.2)
+                        heard = message is not None
                         if message and message["type"] == "subscribe":
                             self._subscribed.set()
                         elif message:

@@ -36,8 +36,10 @@ class Scan:
     """Worker processes with a lease, or with something in their hands."""
     gone: set[str] = field(default_factory=set)
     """Ids with a tombstone."""
+    beside: dict[str, str] = field(default_factory=dict)
+    """Keys that RQ keeps beside a job's hash, each with the job's id."""
     strange: list[str] = field(default_factory=list)
-    """Keys that are none of ours and none of RQ's."""
+    """Keys that are none of ours and none of RQ's, and tombstones that stay for ever."""
 
     def count(self, status: str) -> int:
         """How many jobs have this status."""
@@ -51,12 +53,16 @@ class Scan:
         """
         for job_id, fields in self.hashes.items():
             status, found = fields.get("status", "none"), self.places.get(job_id, [])
-            kept_for_nobody = status == "finished" and fields.get("result_ttl") == "0"
-            if found != [PLACE_OF.get(status, "nowhere")] and not kept_for_nobody:
+            if found != [PLACE_OF.get(status, "nowhere")]:
                 yield f"job {job_id} is {status} and stands in {', '.join(found) or 'no place'}"
+            elif resting and status == "started":
+                yield f"job {job_id} is started and nobody runs it"
         for job_id, found in self.places.items():
             if job_id not in self.hashes:
                 yield f"ghost id {job_id} stands in {', '.join(found)}"
+        for key, job_id in self.beside.items():
+            if job_id not in self.hashes and job_id not in self.gone:
+                yield f"ghost key {key}"
         for key in self.strange:
             yield f"orphan key {key}"
         for process in self.leases if resting else ():
@@ -73,6 +79,8 @@ def scan(client: "redis.Redis", prefix: str) -> Scan:
             _look_at_ours(client, key.removeprefix(own), key, found)
         elif key.startswith(theirs):
             _look_at_theirs(client, key.removeprefix(theirs), key, found)
+        else:
+            found.strange.append(key)
     return found
 
 
@@ -89,7 +97,11 @@ def _look_at_theirs(client: Any, name: str, key: str, found: Scan) -> None:
     elif kind == "wip":
         for member in client.zrange(key, 0, -1):
             found.places[member.decode().partition(":")[0]].append("wip")
-    elif kind not in {"queues", "results", "job"}:
+    elif kind == "results":
+        found.beside[key] = rest
+    elif kind == "job":  # <id>:dependents, or :<id>:dependencies
+        found.beside[key] = rest.strip(":").partition(":")[0]
+    elif kind != "queues":
         found.strange.append(key)
 
 
@@ -102,5 +114,7 @@ def _look_at_ours(client: Any, name: str, key: str, found: Scan) -> None:
         found.leases += [f"{rest} ({', '.join(held[:3])})"] if held else [rest]
     elif kind == "gone":
         found.gone.add(rest)
+        if client.ttl(key) < 0:
+            found.strange.append(key)
     elif kind not in _KEPT:
         found.strange.append(key)

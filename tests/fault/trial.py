@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -50,6 +50,7 @@ class Trial:
         self.client: Any = redis.Redis.from_url(url, protocol=2)
         self.recorder = Recorder(url, self.keys.events(), self.history)
         self.began = time.monotonic()
+        self._producers: list[tuple[Process, int]] = []
         self._program = Program(self.folder, url)
         self._environ = {
             "RQ_KEY_PREFIX": self.prefix,
@@ -71,7 +72,8 @@ class Trial:
     def produce(self, count: int, task: str = "work", args: Sequence[object] = (), *, batch: int = 1) -> Process:
         """Start a producer of `count` jobs."""
         said = [task, str(count), str(batch), ",".join(self.queues), json.dumps(list(args))]
-        return self.start("-m", "tests.fault.producer", *said)
+        self._producers.append((self.start("-m", "tests.fault.producer", *said), count))
+        return self._producers[-1][0]
 
     def insist(self, task: str = "work", args: Sequence[object] = (0.03,), *, pace: float = 0.004) -> Process:
         """Start a producer that hands over a job every `pace` seconds, again where it is told no, until `enough`."""
@@ -88,20 +90,23 @@ class Trial:
         return children(pool.pid)
 
     def send(self, pid: int, number: signal.Signals, what: str = "") -> None:
-        """Signal a process, and write it down before."""
+        """Signal a process, and write it down before, and again after: it may begin something until then."""
         self.history.fault(what or number.name, pid)
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             self.history.fault("late", pid)
+        else:
+            self.history.fault(what or number.name, pid)
 
     def kill_all(self, pool: Process) -> None:
         """SIGKILL a pool and its worker processes at one stroke, as a host that is lost."""
         pids = self.children(pool)
-        self.history.faults("SIGKILL", pids)
+        self.history.faults("SIGKILL", [*pids, pool.pid])
         os.kill(pool.pid, signal.SIGSTOP)  # it must not see its children die
         for pid in pids:
             os.killpg(pid, signal.SIGKILL)
+        self.history.faults("SIGKILL", pids)
         pool.kill()
 
     # The end -------------------------------------------------------------------------------------------------------
@@ -137,6 +142,7 @@ class Trial:
             if pool.running:
                 pool.signal(signal.SIGTERM)
         codes = [pool.wait(40) for pool in pools]
+        rested = rested and self.at_rest()
         self.recorder.stop()
         verdict = judge(
             self.case, self.seed, self.history, scan(self.client, self.prefix), whole=self.recorder.whole, within=within
@@ -144,8 +150,21 @@ class Trial:
         self.judged(verdict)
         if not rested:
             verdict.red.append(f"not at rest after {seconds:g} s")
-        verdict.red += [f"a pool ended with {code}" for code in codes if code not in {0, -signal.SIGKILL}]
+        killed = {fault.pid for fault in self.history.all_faults() if fault.what == "SIGKILL"}
+        for pool, code in zip(pools, codes, strict=True):
+            if code != 0 and not (code == -signal.SIGKILL and pool.pid in killed):
+                verdict.red.append(f"a pool ended with {code}")
+        verdict.red += self.unproduced(verdict.acked)
         return verdict
+
+    def unproduced(self, acked: int) -> Iterator[str]:
+        """Producers that did not do what they were told: the case had fewer jobs than it says."""
+        for producer, _ in self._producers:
+            if producer.running or producer.wait():
+                yield f"a producer has not done: {producer.log[-200:]!r}"
+        wanted = sum(count for _, count in self._producers)
+        if acked < wanted:
+            yield f"{acked} jobs were acknowledged, {wanted} were made"
 
     def judged(self, verdict: Verdict) -> Verdict:
         """The verdict, with how long the case took."""

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from statistics import quantiles
@@ -11,11 +11,19 @@ from tests.fault.history import Event, Fault, History, Run
 from tests.fault.recorder import ENDS
 from tests.fault.scan import Scan
 
-EARLY = 0.5
-"""Seconds: a fault is on the disk before it strikes, which may take a moment."""
+SLACK = 0.3
+"""Seconds after a fault's last line for which its process may still begin a run. Who goes on after a stop begins what
+it had in its hands, until its next claim tells it that it was given up: the consumer's sleep (0.25 s) and a round trip.
+A stroke needs none: a line is written before it, and one after it; or it follows its line at once."""
 
-LATE = 1.0
-"""Seconds for which a process that was stopped may begin what it had in its hands, when it goes on."""
+GAP = 2.0
+"""Seconds between two lines of one stop, at most: whoever watches it writes several times a second, when it is let."""
+
+GOES_ON = {"SIGCONT", "woken", "mended"}
+"""What ends a stop, however long ago its last line was."""
+
+NO_FAULTS = {"SIGTERM", "late"}
+"""What is written down among the faults, and takes no job from anybody."""
 
 
 @dataclass(slots=True)
@@ -51,11 +59,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A run of an attempt that had run before: from `before` to `after`, and the fault that explains it, if any."""
+    """A run of an attempt that had run before: `before` under the lower token, `after` under the higher."""
 
     before: Run
     after: Run
-    why: Fault | None
+    why: float | None
+    """When the fault began that took it from the first process; None: there is none."""
 
 
 def judge(
@@ -72,7 +81,7 @@ def judge(
     events = history.all_events()
     again = list(runs_again(runs, faults))
     lost = sorted(set(acked) - ended(runs, events))
-    times = sorted(one.after.at - one.why.at for one in again if one.why is not None)
+    times = sorted(max(one.after.at - one.why, 0.0) for one in again if one.why is not None)
     verdict = Verdict(
         case,
         acked=len(acked),
@@ -90,8 +99,15 @@ def judge(
         *some("completed more than once", [job for job, n in completions(events).items() if n > 1]),
         *some("ran again for no reason that was logged", [_told(one) for one in again if one.why is None]),
         *(some("misplaced", list(found.misplaced())) if found else ()),
-        *(some("counters", list(uneven(acked, runs, events, found, faults))) if found and whole else ()),
+        *(some("vanished", sorted(set(acked) - found.hashes.keys() - found.gone)) if found else ()),
     ]
+    if found and whole:
+        verdict.red += some("counters", list(uneven(runs, events, found, set(history.all_overdue()))))
+        verdict.red += some("not told of", list(untold(acked, events, again)))
+    if not acked:
+        verdict.red.append("nothing was acknowledged, so nothing was tried")
+    if within is not None and not times:
+        verdict.red.append("nothing ran again, so no recovery was timed")
     if within is not None and times and times[-1] > within:
         verdict.red.append(f"recovery took {times[-1]:.2f} s, {within:g} s at most")
     return verdict
@@ -108,69 +124,92 @@ def completions(events: Sequence[Event]) -> Counter[str]:
 
 
 def runs_again(runs: Sequence[Run], faults: Sequence[Fault]) -> Iterator[Again]:
-    """Every run of an attempt that had begun before, with the fault that explains it: it struck the one process in
-    between, or held up the other until it was too late.
+    """Every run of an attempt that was claimed before, with the fault that explains it.
+
+    In the order of their tokens, for that is the order of the claims: the earlier one was taken from its process, so
+    the fault struck that process, or the one that started it, before the later run. By its clock the earlier may begin
+    last, where its process stood still with it in its hands.
     """
     begun: dict[tuple[str, int], list[Run]] = defaultdict(list)
     for run in runs:
         if run.what == "start":
             begun[run.job_id, run.attempt].append(run)
-    by_pid: dict[int, list[Fault]] = defaultdict(list)
-    for fault in faults:
-        by_pid[fault.pid].append(fault)
+    struck = spells(faults)
     for starts in begun.values():
-        for before, after in pairwise(sorted(starts, key=lambda run: run.at)):
+        for before, after in pairwise(sorted(starts, key=lambda run: run.token)):
             causes = [
-                fault
-                for fault in (*by_pid[before.pid], *by_pid[before.parent], *by_pid[0])
-                if before.at - EARLY <= fault.at <= after.at + EARLY
+                begin
+                for begin, end in (*struck.get(before.pid, ()), *struck.get(before.parent, ()))
+                if begin <= after.at and before.at <= end + SLACK and before.token < after.token
             ]
-            causes += [fault for fault in by_pid[after.pid] if after.at - LATE <= fault.at <= after.at + EARLY]
-            yield Again(before, after, max(causes, key=lambda fault: fault.at) if causes else None)
+            yield Again(before, after, min(causes, default=None))
+
+
+def spells(faults: Sequence[Fault]) -> dict[int, list[tuple[float, float]]]:
+    """By process, when faults held it: from their first line to their last. No process is held by the server's."""
+    found: dict[int, list[tuple[float, float]]] = {}
+    for fault in sorted(faults, key=lambda fault: fault.at):
+        if fault.pid == 0 or fault.what in NO_FAULTS:
+            continue
+        spent = found.setdefault(fault.pid, [])
+        if spent and (fault.what in GOES_ON or fault.at - spent[-1][1] <= GAP):
+            spent[-1] = (spent[-1][0], fault.at)
+        else:
+            spent.append((fault.at, fault.at))
+    return found
+
+
+def untold(acked: Sequence[str], events: Sequence[Event], again: Sequence[Again]) -> Iterator[str]:
+    """What must have been published and was not, or more than once."""
+    ends: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        if event.what in ENDS:
+            ends[event.job_id].append(event.what)
+    for job_id in acked:
+        if job_id not in ends:
+            yield f"job {job_id}, and no event told of its end"
+    for job_id, told in ends.items():
+        if len(told) > 1:
+            yield f"job {job_id} ended {len(told)} times: {', '.join(told)}"
+    # A pool recovers what a dead process held, a process retries what its isolated one died of.
+    back = Counter(one.job_id for one in events if one.what in {"recovered", "retried"})
+    for job_id, count in Counter(one.before.job_id for one in again).items():
+        if count > back[job_id]:
+            yield f"job {job_id} ran again {count} times, and came back {back[job_id]} times"
 
 
 def uneven(
-    acked: Sequence[str], runs: Sequence[Run], events: Sequence[Event], found: Scan, faults: Sequence[Fault] = ()
+    runs: Sequence[Run], events: Sequence[Event], found: Scan, overdue: Set[tuple[str, int]] = frozenset()
 ) -> Iterator[str]:
-    """Where the server's counters differ from the history."""
+    """Where the server's counters differ from the history.
+
+    Args:
+        overdue: jobs and tokens whose process was killed for them.
+    """
     told = {what: {one.job_id for one in events if one.what == what} for what in ("finished", "buried", "canceled")}
     for what, status in (("finished", "finished"), ("buried", "failed"), ("canceled", "canceled")):
         stored = {job_id for job_id, fields in found.hashes.items() if fields.get("status") == status}
         if extra := stored - told[what]:
             yield f"{len(extra)} jobs are {status} and no event told so, e.g. {min(extra)}"
-        if missing := told[what] - stored - found.gone - _moved_on(events, what):
+        if missing := told[what] - stored - found.gone:
             yield f"{len(missing)} jobs were {what} and are not {status}, e.g. {min(missing)}"
     recovered = Counter(one.job_id for one in events if one.what == "recovered")
     for job_id, fields in found.hashes.items():
         counted = int(fields.get("p:redelivered", 0))
         if counted != recovered[job_id]:
             yield f"job {job_id} counts {counted} redeliveries, {recovered[job_id]} were told"
-    failures = Counter(run.job_id for run in runs if run.what == "fail") + cut_short(runs, faults)
-    overdue = any(fault.what == "overdue" for fault in faults)
+    failed = {(run.job_id, run.token) for run in runs if run.what == "fail"} | overdue
+    failures = Counter(job_id for job_id, _ in failed)
     for job_id, fields in found.hashes.items():
-        if overdue and fields.get("p:reason", "").startswith("TimeoutError"):
-            continue  # stopped before its handler's first word
-        if int(fields.get("p:attempt", 0)) > failures[job_id] + int(fields.get("p:deaths", 0)):
+        # What was fatal to its processes never failed by its own word: its burial is the only attempt that counts.
+        fatal = fields.get("p:reason", "").startswith("poison: ")
+        if int(fields.get("p:attempt", 0)) > failures[job_id] + fatal:
             yield f"job {job_id} counts {fields['p:attempt']} attempts, {failures[job_id]} failed"
-
-
-def cut_short(runs: Sequence[Run], faults: Sequence[Fault]) -> Counter[str]:
-    """Runs that a fault ended, by job: one that was past its hard deadline then has failed, and could not say so."""
-    said = {(run.job_id, run.token) for run in runs if run.what != "start"}
-    struck = {fault.pid for fault in faults}
-    return Counter(
-        run.job_id for run in runs if run.what == "start" and run.pid in struck and (run.job_id, run.token) not in said
-    )
 
 
 def some(what: str, found: Sequence[str]) -> list[str]:
     """One line for any number of them."""
     return [f"{len(found)} {what}: {'; '.join(found[:3])}"] if found else []
-
-
-def _moved_on(events: Sequence[Event], what: str) -> set[str]:
-    """Jobs with another end than `what`: canceled after they ended, or redriven."""
-    return {one.job_id for one in events if one.what in ENDS - {what}}
 
 
 def _told(one: Again) -> str:

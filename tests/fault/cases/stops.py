@@ -55,6 +55,8 @@ def _stopped(ground: Ground, case: str, *, pool: bool, children: bool, jobs: int
         producer.wait()
         verdict = trial.finish(frozen, other)
         expired = [fault for fault in trial.history.all_events() if fault.what == "recovered"]
+        if not pool and verdict.duplicate_runs:
+            verdict.red.append(f"{verdict.duplicate_runs} ran twice, though their pool kept the lease")
         if pool and not expired:
             verdict.red.append("no lease ended, so nothing was tried")
         yield verdict
