@@ -84,7 +84,8 @@ class Postroom:
             timeout: seconds that a job may run, rounded up to whole ones; `Settings.timeout` where not given.
             result_ttl: seconds that its results are kept: 0 for not at all, -1 for ever.
             retry: what happens when it raises. Where not given: five attempts for errors that may pass by themselves
-                (retry.is_transient), one for the others. None: nothing is tried again.
+                (retry.is_transient), one for the others and for a job that overran its timeout. None: nothing is tried
+                again.
             isolate: run each of its jobs in a process of its own, which can be killed without harm to other jobs.
 
         Raises:

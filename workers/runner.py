@@ -101,14 +101,15 @@ class Runner:
         if isinstance(error, Snooze):
             log.info("job %s (%s) snoozes for %.1f s", job.id, name, error.delay)
             return retried(job, error.delay, {})
-        if isinstance(error, JobTimeout):
+        overran = isinstance(error, JobTimeout)
+        if overran:
             # As TimeoutError, so that a retry policy can name it.
             text = f"the handler ran longer than its timeout of {ready.timeout:g} s"
             error = TimeoutError(text).with_traceback(error.__traceback__)
         failure = self.failure(job, error, started, death)
         first = job.first_started or started
         try:
-            decided = self._decide(name, job.attempt, first, error)
+            decided = self._decide(name, job.attempt, first, error, overran=overran)
         except Exception as broken:
             text = f"{failure.error}; and its retry policy raised {one_line(broken)}"
             failure = structs.replace(failure, error=text, traceback=traceback.format_exc())
@@ -126,7 +127,8 @@ class Runner:
         deaths = job.deaths + 1
         failure = self.death(job, ready.name, death, started)
         if deaths >= MOST_DEATHS:
-            return self.bury(job, Cause.POISON, failure, ready.name, {"p:deaths": deaths})
+            reason = f"poison: {deaths} processes died while they ran it, the last by {death.how}"
+            return self.bury(job, Cause.POISON, failure, ready.name, {"p:deaths": deaths, "p:reason": reason})
         log.warning("job %s: its process died by %s, death %d; it will run again", job.id, death.how, deaths)
         return retried(job, 0.0, {"p:deaths": deaths, **failure.fields(job.failed_before)})
 
@@ -140,6 +142,7 @@ class Runner:
         *,
         ttl: int | None = None,
         entry: str = "",
+        happened: bool = True,
     ) -> Outcome:
         """It is a dead letter. A date that cannot be read is replaced, lest it stop RQ's readers.
 
@@ -148,10 +151,11 @@ class Runner:
             fields: what else its hash shall hold.
             ttl: seconds that it is kept; -1: for ever.
             entry: of RQ's result stream, for RQ's jobs.
+            happened: `failure` is of an execution, and is kept among those that failed.
         """
         log.warning("job %s is a dead letter: %s", job.id, failure.error)
         created_at = (job.created_at or b"").decode(errors="replace")
-        more = {"p:task": task, **(fields or {}), **failure.fields(job.failed_before)}
+        more = {"p:task": task, **(fields or {}), **(failure.fields(job.failed_before) if happened else {})}
         if not _is_date(created_at):
             more["created_at"] = rq_time()
         return buried(job, cause, failure, more, self._settings.failure_ttl if ttl is None else ttl, entry)
@@ -186,11 +190,14 @@ class Runner:
         place = (self.worker, HOST, version, death)
         return Failure(job.attempt, started, time.time(), sendable(error), fingerprint, text, *place)
 
-    def _decide(self, name: str, attempt: int, first: float, error: BaseException) -> float | Cause:
+    def _decide(self, name: str, attempt: int, first: float, error: BaseException, *, overran: bool) -> float | Cause:
         if isinstance(error, Discard):
             return Cause.DISCARDED
         task = self._app.tasks.get(name)
-        return (task.retry if task else DEFAULT).decide(attempt, first, error)
+        policy = task.retry if task else DEFAULT
+        if overran and policy is DEFAULT:
+            return Cause.NOT_RETRYABLE  # it would hold a slot, or have a process killed, as long as all attempts last
+        return policy.decide(attempt, first, error)
 
     def _mend(self, job_id: str) -> None:
         stored = self._app.broker.run(calls.read_all(self._app.keys, job_id))
@@ -200,7 +207,7 @@ class Runner:
     def _read(self, job: Claimed) -> Ready | Outcome:
         if job.deaths >= MOST_DEATHS:
             poison = f"poison: {job.deaths} processes died while they ran it"
-            return self.bury(job, Cause.POISON, self.told(job, poison))
+            return self.bury(job, Cause.POISON, self.told(job, poison), happened=False)
         alone = ISOLATED if job.deaths and self._can_isolate else ""
         if job.made_by_rq:
             return Ready(job, "", alone or THREAD, 0.0, 0)

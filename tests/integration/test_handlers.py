@@ -110,7 +110,7 @@ def test_stop_after_delay_counts_over_all_executions(app: Postroom) -> None:
     "error", [SystemExit(3), KeyboardInterrupt(), MemoryError(), GeneratorExit(), OSError(28, "full")]
 )
 def test_no_exception_ends_a_thread_or_the_worker(error: BaseException, app: Postroom) -> None:
-    @app.task(name="bad")
+    @app.task(name="bad", retry=None)
     def bad() -> None:
         raise error
 
@@ -129,7 +129,7 @@ def test_exits_and_texts_that_are_no_texts(app: Postroom) -> None:
         def __str__(self) -> str:
             raise RuntimeError
 
-    @app.task(name="bad")
+    @app.task(name="bad", retry=None)
     def bad(how: str) -> None:
         if how == "exit":
             sys.exit("enough")

@@ -10,6 +10,7 @@ import pytest
 
 from postroom import Job, Postroom
 from postroom.jobs.errors import JobFailed
+from postroom.jobs.failure import failures
 from tests.integration.programs import Process, Program, children, until
 
 JOBS = """
@@ -157,7 +158,10 @@ def test_what_a_killed_child_held_runs_again_at_once(shop: Program, app: Postroo
     assert all(len(times(shop, f"slow-{n}")) == 1 for n in range(1, 20)), "they ran once"
     assert min(times(shop, "slow-1")) - killed < 3
     assert client.hget(f"rq:job:{slow}", "p:deaths") == b"1"
-    assert "signal 9 (SIGKILL), peak memory" in client.hget(f"rq:job:{slow}", "p:death").decode()
+    (failure,) = failures(client.hgetall(f"rq:job:{slow}"))
+    assert failure.death is not None
+    assert (failure.death.exit_code, failure.death.how) == (-9, "signal 9 (SIGKILL)")
+    assert failure.death.peak_bytes > 10_000_000
     assert [client.hget(f"rq:job:{job_id}", "p:deaths") for job_id in rest] == [None] * 19
     # What the killed one had forked is the pool's child now, until it has ended and was seen off.
     (other,) = until(lambda: len(found := children(worker.pid)) == 1 and found)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 
+from postroom.jobs.failure import failures
 from tests.fault.cgroup import make_group, put_in
 from tests.fault.ground import Ground
 from tests.fault.scan import Scan, scan
@@ -149,8 +150,10 @@ def wrong_letters(trial: Trial, found: Scan, task: str, starts: int) -> Iterator
     for job_id, fields in letters.items():
         if not re.match(POISONS[task], fields["p:reason"]):
             yield f"the dead letter's reason is {fields['p:reason']!r}"
-        if POISONS[task].startswith(THREE) and "signal" not in fields["p:death"] and "exit" not in fields["p:death"]:
-            yield f"its last death is told as {fields['p:death']!r}"
+        told = failures({name.encode(): text.encode() for name, text in fields.items()})
+        deaths = [failure.death.how for failure in told if failure.death]
+        if POISONS[task].startswith(THREE) and len([how for how in deaths if "signal" in how or "exit" in how]) != 3:
+            yield f"its deaths are told as {deaths!r}"
         began = [run for run in trial.history.all_runs() if run.what == "start" and run.job_id == job_id]
         if len(began) != starts:
             yield f"it was started {len(began)} times, {starts} expected"
