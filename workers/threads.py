@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import SimpleQueue
 
 from postroom.workers.line import WaitingLine
@@ -26,6 +26,8 @@ log = logging.getLogger("postroom.worker")
 
 SHORT = 0.0005
 """Seconds: jobs shorter than this run faster in one thread than in many that take turns."""
+SIGNALS = 0.25
+"""Seconds between two looks of the waiting main thread at signals that came."""
 ALARM = 0.05
 """Seconds between two looks at the threads' alarms."""
 
@@ -82,6 +84,9 @@ class Threads(WaitingLine):
         """
         self._turn = turn
         self._call(1)
+        # Not for ever: the kernel may give a signal to another thread, and only this one, the main one, runs its handler.
+        while not self._end.done():
+            wait([self._end], SIGNALS)
         return self._end.result()
 
     def give(self, jobs: Sequence[Ready]) -> None:
