@@ -84,7 +84,7 @@ class Threads(WaitingLine):
         """
         self._turn = turn
         self._call(1)
-        # Not for ever: the kernel may give a signal to another thread, and only this one, the main one, runs its handler.
+        # Not for ever: the kernel may give a signal to any thread, and only this one, the main one, runs its handler.
         while not self._end.done():
             wait([self._end], SIGNALS)
         return self._end.result()
