@@ -149,6 +149,63 @@ def delete(space: Keys, job_id: str) -> Call[bool]:
     return script("delete", bool, space, {"job": space.job(job_id)}, {"id": job_id, "nonce": new_nonce()})
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a page of dead letters starts, and what it may hold (sift.lua)."""
+
+    want: str
+    """`ids`, `rows` or `groups`."""
+    order: str = "oldest"
+    """Or `newest`, first: by the time when they will be forgotten."""
+    count: int = 500
+    """The most entries to look at: so long the server does nothing else."""
+    most: int = 500
+    """The most to take."""
+    after: tuple[bytes | str, bytes | str] = ("", "")
+    """Score and id of the last entry that was looked at."""
+
+
+def sift(
+    space: Keys, queue: str, page: Page, which: dict[str, str]
+) -> Call[tuple[tuple[bytes, bytes] | None, list[Any]]]:
+    """One page of a queue's dead letters: where the next one starts (None: nowhere), and what matched.
+
+    Args:
+        which: the filter (`Filter.args`).
+    """
+    score, job_id = page.after
+    args = {"order": page.order, "score": score, "id": job_id, "count": page.count, "most": page.most}
+
+    def parse(reply: list[Any]) -> tuple[tuple[bytes, bytes] | None, list[Any]]:
+        return ((reply[0], reply[1]) if reply[0] else None), reply[2]
+
+    return script("sift", parse, space, {"failed": space.failed(queue)}, {**args, "want": page.want, **which})
+
+
+def move(name: str, space: Keys, queue: str, action: str, jobs: Sequence[Any], **args: Any) -> Call[list[Any]]:
+    """redrive, purge, import or undo dead letters of `queue`; the scripts tell what they reply for each.
+
+    Args:
+        action: the action's id, under which its record is kept.
+    """
+    target = args.pop("target", queue)
+    keys = {
+        "failed": space.failed(queue),
+        "record": space.undo_record(action, queue),
+        "undo": space.undo(),
+        "queues": space.queues(),
+        "queue": space.queue(queue),
+        "target": space.queue(target),
+    }
+    names = {"queue_name": queue, "target_name": target, "action": action}
+    return script(name, list, space, keys, {**names, **args}, jobs)
+
+
+def standing(space: Keys, queue: str, job_id: str) -> Call[float | None]:
+    """When a dead letter of a queue will be forgotten (-1: never); None where it is none."""
+    return Call(("ZSCORE", space.failed(queue), job_id), lambda score: None if score is None else float(score))
+
+
 def read(space: Keys, job_id: str, *fields: str) -> Call[dict[str, bytes | None]]:
     """Fields of a job's hash; None for each that is missing."""
     return Call(("HMGET", space.job(job_id), *fields), lambda values: dict(zip(fields, values, strict=True)))

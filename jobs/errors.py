@@ -11,6 +11,7 @@ PostroomError
 │   └── ScriptFailed     it refused a script; the message is the server's
 ├── Rejected             the counter did not take the job
 │   └── DuplicateJob     the job id is taken
+├── NotDead              no dead letter has this id
 └── ResultError          no result to give
     ├── ResultTimeout    not yet
     ├── ResultExpired    no longer
@@ -20,6 +21,8 @@ PostroomError
 `JobTimeout` and `JobInterrupted` stand apart: they are raised *into* a handler, and derive from `BaseException` so
 that an `except Exception` in the handler does not swallow them. What a handler may raise itself is in retry.py.
 """
+
+from collections.abc import Sequence
 
 
 class PostroomError(Exception):
@@ -85,6 +88,19 @@ class DuplicateJob(Rejected):
     def __reduce__(self) -> tuple[type["DuplicateJob"], tuple[str]]:
         """Survive pickling, so that the error may cross a process pool."""
         return DuplicateJob, (self.job_id,)
+
+
+class NotDead(PostroomError, LookupError):
+    """No dead letter has this id. `status`: what the job is instead, '' where there is none; `nearest`: ids like it."""
+
+    def __init__(self, job_id: str, status: str = "", nearest: Sequence[str] = ()) -> None:
+        what = f"job {job_id} is no dead letter: it is {status}" if status else f"there is no dead letter {job_id}"
+        super().__init__(what + (f"; the nearest: {', '.join(nearest)}" if nearest else ""))
+        self.job_id, self.status, self.nearest = job_id, status, tuple(nearest)
+
+    def __reduce__(self) -> tuple[type["NotDead"], tuple[str, str, tuple[str, ...]]]:
+        """Survive pickling, so that the error may cross a process pool."""
+        return NotDead, (self.job_id, self.status, self.nearest)
 
 
 class ResultError(PostroomError):

@@ -172,13 +172,13 @@ def _read_result(job_id: str, found: dict[str, bytes | None], entry: Mapping[byt
             value = entry.get(b"return_value")
             return None if value is None else decode_result(base64.b64decode(value))
         case "failed" | "stopped":
-            raise JobFailed(job_id, *_failure(found, entry))
+            raise JobFailed(job_id, *failure_of(found, entry))
         case "canceled":
             raise JobCanceled(f"job {job_id} was canceled")
     return _PENDING
 
 
-def _failure(found: Mapping[str, bytes | None], entry: Mapping[bytes, bytes]) -> tuple[str, str]:
+def failure_of(found: Mapping[str, bytes | None], entry: Mapping[bytes, bytes]) -> tuple[str, str]:
     """The reason in a line, and the traceback. The stream's entry counts where it is of the worker that ended the job:
     what the hash tells may be of an earlier failure.
     """

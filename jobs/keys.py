@@ -123,3 +123,15 @@ class Keys:
     def events(self) -> str:
         """Pub/sub channel of transitions."""
         return f"{self.own()}events"
+
+    def undo(self) -> str:
+        """STRING: the last bulk action on dead letters, as JSON, while it can be undone."""
+        return f"{self.own()}undo"
+
+    def undo_record(self, action: str, queue: str) -> str:
+        """ZSET of the dead letters of a queue that an action moved, as they stood in the registry."""
+        return f"{self.own()}undo:{action}:{queue}"
+
+    def replaced(self, action: str, job_id: str) -> str:
+        """HASH of a dead letter that an import replaced, while that can be undone."""
+        return f"{self.own()}replaced:{action}:{job_id}"

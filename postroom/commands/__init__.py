@@ -2,6 +2,7 @@
 
 import click
 
+from postroom.commands.dead import dead
 from postroom.commands.demo import demo
 from postroom.commands.info import info
 from postroom.commands.scheduler import scheduler
@@ -15,5 +16,5 @@ def cli() -> None:
     """Postroom: hand a job over the counter and walk away."""
 
 
-for command in (worker, scheduler, info, server, demo):
+for command in (worker, scheduler, info, dead, server, demo):
     cli.add_command(command)

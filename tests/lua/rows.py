@@ -9,16 +9,21 @@ from tests.lua import (
     test_delete,
     test_dependents,
     test_enqueue,
+    test_import,
     test_join,
     test_paused,
     test_promote,
+    test_purge,
     test_recover,
+    test_redrive,
     test_release,
     test_renew,
     test_retain,
     test_retry,
     test_rq,
+    test_sift,
     test_sweep,
+    test_undo,
 )
 from tests.lua.table import Row
 
@@ -26,5 +31,6 @@ TABLES = (
     *(test_enqueue, test_join, test_claim, test_claim_foreign, test_paused, test_renew, test_complete),
     *(test_dependents, test_rq, test_bury, test_retry, test_release, test_recover, test_sweep, test_promote),
     *(test_cancel, test_delete, test_retain),
+    *(test_sift, test_redrive, test_purge, test_import, test_undo),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

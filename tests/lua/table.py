@@ -35,12 +35,18 @@ KEYS = {
     "last_token": "{own}token",
     "paused": "{own}paused",
     "swept": "{own}swept",
+    "target": "{rq}queue:{target_name}",
+    "undo": "{own}undo",
+    "record": "{own}undo:{action}:{queue_name}",
 }
 ARGS = {
     "rq": "rq:",
     "own": "postroom:",
     "process": "w1",
     "queue_name": "q",
+    "target_name": "q",
+    "action": "A",
+    "about": "ABOUT",
     "id": "a",
     "now": NOW,
     "at": AT,
