@@ -75,9 +75,9 @@ class DeadLetters:
         stored, entry = self._broker.run_many(
             [calls.read_all(self._keys, job_id), calls.last_result(self._keys, job_id)]
         )
-        found = [stored.get(name, b"") for name in (b"status", b"p:cause", b"p:task", b"p:fingerprint", b"p:reason")]
-        found += [stored.get(name, b"") for name in (b"ended_at", b"p:attempt", b"description")]
-        return DeadLetter.read(Summary.read(queue, [job_id.encode(), str(expiry).encode(), *found]), stored, entry)
+        names = (b"p:cause", b"p:task", b"p:fingerprint", b"p:reason", b"ended_at", b"p:attempt")
+        row = [job_id.encode(), str(expiry).encode(), *(stored.get(name, b"") for name in names)]
+        return DeadLetter.read(Summary.read(queue, row), stored, entry)
 
     def find(self, ids: Sequence[str]) -> list[Place]:
         """Where dead letters stand.

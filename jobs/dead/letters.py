@@ -38,7 +38,7 @@ class Summary:
     @classmethod
     def read(cls, queue: str, row: list[bytes]) -> "Summary":
         """A row of sift.lua."""
-        job_id, score, _, cause, task, fingerprint, reason, ended, attempt, _ = map(_text, row)
+        job_id, score, cause, task, fingerprint, reason, ended, attempt = map(_text, row)
         attempts = int(attempt) if attempt.isdigit() else None
         return cls(job_id, queue, task, reason, cause, fingerprint, attempts, _time(ended), float(score))
 

@@ -8,16 +8,15 @@ local rq, own, queue_name, about = unpack(ARGV, 1, 4)
 --@include publish
 --@include record
 
+local given = {unpack(ARGV, 5)}
+local scores, recorded = redis.call('ZMSCORE', failed, unpack(given)), redis.call('ZMSCORE', record, unpack(given))
 local ids, entries, replies = {}, {}, {}
-for i = 5, #ARGV do
-  local id = ARGV[i]
-  local score = redis.call('ZSCORE', failed, id)
-  if score and redis.pcall('HGET', rq .. 'job:' .. id, 'status') == 'failed' then
+for i, id in ipairs(given) do
+  replies[i] = not scores[i] and recorded[i] and 1 or 0
+  if scores[i] and redis.pcall('HGET', rq .. 'job:' .. id, 'status') == 'failed' then
     ids[#ids + 1] = id
-    entries[#entries + 1], entries[#entries + 2] = score, id
-    replies[i - 4] = 1
-  else
-    replies[i - 4] = not score and redis.call('ZSCORE', record, id) and 1 or 0
+    entries[#entries + 1], entries[#entries + 2] = scores[i], id
+    replies[i] = 1
   end
 end
 if #ids == 0 then return replies end

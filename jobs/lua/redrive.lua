@@ -9,17 +9,18 @@ local rq, own, queue_name, target_name, about, at = unpack(ARGV, 1, 6)
 --@include record
 --@include redriven
 
+local given = {unpack(ARGV, 7)}
+local scores, recorded = redis.call('ZMSCORE', failed, unpack(given)), redis.call('ZMSCORE', record, unpack(given))
 local ids, times, entries, replies, moved = {}, {}, {}, {}, {}
-for i = 7, #ARGV do
-  local id = ARGV[i]
-  local score, mine = redis.call('ZSCORE', failed, id), redis.call('ZSCORE', record, id)
-  replies[i - 6] = not score and mine and 1 or 0
+for i, id in ipairs(given) do
+  local score, mine = scores[i], recorded[i]
+  replies[i] = not score and mine and 1 or 0
   if score and not moved[id] then
     local job = redis.pcall('HMGET', rq .. 'job:' .. id, 'status', 'p:redriven')
     -- This very call, which failed on its way: it does all of it again.
     local halfway = job[1] == 'queued' and last_redrive(job[2]) == at
     if halfway or job[1] == 'failed' and not mine then
-      moved[id], replies[i - 6], ids[#ids + 1] = true, 1, id
+      moved[id], replies[i], ids[#ids + 1] = true, 1, id
       times[#ids] = halfway and job[2] or add_redrive(job[2], at)
       entries[#entries + 1], entries[#entries + 2] = score, id
     end

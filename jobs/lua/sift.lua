@@ -6,22 +6,27 @@ local rq, order, score, id, count, most, want, task, err, fingerprint, cause, af
 --   before ('': from the start) · err: part of the reason, in lower case · after, before: it ended then, as RQ writes
 --   it; one without a time counts as old · want: 'ids', 'rows' or 'groups'
 -- returns: score and id of the last entry looked at ('' at the end), then for each match its id and score (ids), and
---   the values of FIELDS (rows); or for each cause, task and fingerprint these, the number, the first and the last end,
---   id and reason of the last (groups)
+--   cause, task, fingerprint, reason, ended_at, attempt (rows); or for each cause, task and fingerprint these, the
+--   number, the first and the last end, id and reason of the last (groups)
 --@include seek
-local FIELDS = {'status', 'p:cause', 'p:task', 'p:fingerprint', 'p:reason', 'ended_at', 'p:attempt', 'description'}
-local CAUSE, TASK, PRINT, REASON, ENDED = 2, 3, 4, 5, 6
+local ENDED, CAUSE, TASK, PRINT, REASON, ATTEMPT = 2, 3, 4, 5, 6, 7
+local FIELDS = {'status', 'ended_at', 'p:cause', 'p:task', 'p:fingerprint', 'p:reason', 'p:attempt'}
+-- What takes the time is the fields: no more are read than are asked for.
+local last_field = want == 'rows' and ATTEMPT or (want == 'groups' or task .. err .. fingerprint .. cause ~= '') and REASON
+  or ENDED
 
 -- The values of FIELDS where it is a dead letter that matches; what is missing is ''.
 local function match(one)
-  local job = redis.pcall('HMGET', rq .. 'job:' .. one, unpack(FIELDS))
+  local job = redis.pcall('HMGET', rq .. 'job:' .. one, unpack(FIELDS, 1, last_field))
   if job.err or job[1] ~= 'failed' then return nil end
-  for i = 1, #FIELDS do job[i] = job[i] or '' end
+  for i = 1, last_field do job[i] = job[i] or '' end
   -- RQ's workers tell no task; RQ's producers begin the description with it.
-  if job[TASK] == '' then job[TASK] = string.match(job[8], '^([%w_.]+)%(') or '' end
+  if job[TASK] == '' then
+    job[TASK] = string.match(redis.call('HGET', rq .. 'job:' .. one, 'description') or '', '^([%w_.]+)%(') or ''
+  end
+  if after ~= '' and job[ENDED] < after or before ~= '' and job[ENDED] >= before then return nil end
   if task ~= '' and job[TASK] ~= task or cause ~= '' and job[CAUSE] ~= cause then return nil end
   if fingerprint ~= '' and job[PRINT] ~= fingerprint then return nil end
-  if after ~= '' and job[ENDED] < after or before ~= '' and job[ENDED] >= before then return nil end
   if err ~= '' and not string.find(string.lower(job[REASON]), err, 1, true) then return nil end
   return job
 end
@@ -29,7 +34,9 @@ end
 local groups, rows, taken = {}, {}, 0
 local function put(job, one, its_score)
   if want == 'ids' then rows[#rows + 1], rows[#rows + 2] = one, its_score end
-  if want == 'rows' then rows[#rows + 1] = {one, its_score, unpack(job)} end
+  if want == 'rows' then
+    rows[#rows + 1] = {one, its_score, job[CAUSE], job[TASK], job[PRINT], job[REASON], job[ENDED], job[ATTEMPT]}
+  end
   if want ~= 'groups' then return end
   local key = table.concat(job, '\n', CAUSE, PRINT)
   local group = groups[key]

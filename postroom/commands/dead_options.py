@@ -52,7 +52,7 @@ _FILTERS = (
     click.option("--task", default="", help="Of this task."),
     click.option("--error", default="", metavar="TEXT", help="With this in their reason, in capitals or not."),
     click.option("--fingerprint", default="", help="That died of the same error at the same place."),
-    click.option("--cause", type=click.Choice(list(Cause)), default="", help="That were stopped by this."),
+    click.option("--cause", type=click.Choice([cause.value for cause in Cause]), help="That were stopped by this."),
     click.option("--older", type=Age(), help="That died so long ago, or longer: 90s, 15m, 2h, 1d."),
     click.option("--newer", type=Age(), help="That died since then."),
 )
