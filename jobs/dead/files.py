@@ -44,9 +44,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def entry(self) -> str:
         """Its entry in RQ's stream as the scripts take it; '' where there is none."""
-        return (
-            msgspec.json.encode([part for pair in self.result.items() for part in pair]).decode() if self.result else ""
-        )
+        if not self.result:
+            return ""
+        return _encoder.encode([part for pair in self.result.items() for part in pair]).decode()
 
 
 _decoder = msgspec.json.Decoder(Line)

@@ -99,7 +99,8 @@ class DeadLetter:
 
     summary: Summary
     failures: list[Failure]
-    """Its failed executions, the last one last, of earlier lives, too; RQ's workers keep none."""
+    """Its failed executions, the last one last; also those before a redrive, until newer ones take their places. RQ's
+    workers keep none."""
     traceback: str
     death: str
     """How the last process died that it took with it."""
@@ -144,12 +145,9 @@ class DeadLetter:
         cause = self.summary.cause
         if not cause:
             return "It failed; what stopped it was not recorded, as where a worker of RQ ran it."
-        made = (
-            f" (attempts made: {self.summary.attempts})" if cause == Cause.EXHAUSTED and self.summary.attempts else ""
-        )
-        return (
-            f"It will not be tried again by itself: {_WHY.get(Cause(cause), cause) if cause in _WHY else cause}{made}."
-        )
+        because = _WHY.get(Cause(cause), cause) if cause in set(Cause) else cause
+        made = f", {self.summary.attempts} attempts were made" if cause == Cause.EXHAUSTED else ""
+        return f"It will not be tried again by itself: {because}{made}."
 
 
 def _text(value: bytes) -> str:

@@ -26,6 +26,7 @@ from postroom.commands.dead_options import (
 from postroom.commands.target import json_option, quick_app, url_option
 from postroom.jobs.dead import Canary, DeadLetters, Filter, Moved
 from postroom.jobs.errors import ConfigError
+from postroom.jobs.options import check_queue_name
 
 _CHANGED = {"changed": "meanwhile redriven, purged or dead again by somebody else's doing"}
 _SINCE = {
@@ -68,6 +69,8 @@ def redrive(
     With --canary each stage may take --wait seconds.
     """
     dead, wanted = quick_app(url).dead, chosen(ids, everything, given, "redrive")
+    if to:
+        check_queue_name(to)
     count = _announce(dead, wanted, "redrive", yes, as_json)
     if not count:
         return
