@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 OK, ALREADY, STALE = "OK", "ALREADY", "STALE"
 PAUSED, GONE = b"PAUSED", b"GONE"
+PAGE = 250
+"""Dead letters that are looked at in one go: for so long the server does nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,9 @@ class Page:
     """`ids`, `rows` or `groups`."""
     order: str = "oldest"
     """Or `newest`, first: by the time when they will be forgotten."""
-    count: int = 500
-    """The most entries to look at: so long the server does nothing else."""
-    most: int = 500
+    count: int = PAGE
+    """The most entries to look at."""
+    most: int = PAGE
     """The most to take."""
     after: tuple[bytes | str, bytes | str] = ("", "")
     """Score and id of the last entry that was looked at."""

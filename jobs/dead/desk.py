@@ -25,7 +25,7 @@ Chosen = Filter | Sequence[str]
 Place = tuple[str, str, float]
 """Queue, id, and when it will be forgotten."""
 
-BATCH = 200
+BATCH = 100
 """Dead letters that one script moves: so long the server does nothing else."""
 BATCH_BYTES = 1_000_000
 NEAREST_OF = 5_000
@@ -53,7 +53,7 @@ class DeadLetters:
         """The first `limit` of those that match, by the time when they will be forgotten: the newest first, where all
         are kept equally long.
         """
-        streams = [self._rows(queue, which, min(limit, 500)) for queue in self._queues(which)]
+        streams = [self._rows(queue, which, min(limit, calls.PAGE)) for queue in self._queues(which)]
         rows = list(islice(heapq.merge(*streams, key=lambda row: -row.expiry), limit))
         return self._explained(rows)
 
