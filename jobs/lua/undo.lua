@@ -16,13 +16,14 @@ local NEAR = 1000
 now = clock(now)
 
 local function undo_redrive(id, score, job)
+  local list, times = rq .. 'queue:' .. job[4], drop_redrive(job[3])
+  -- The list first: where a foreign key stands in its place, this fails with nothing written.
+  local is_near = redis.call('LPOS', list, id, 'RANK', -1, 'MAXLEN', NEAR)
   redis.call('ZADD', failed, score, id)
   last_until(score, id, now)
-  local times = drop_redrive(job[3])
   redis.call('HSET', rq .. 'job:' .. id, 'status', 'failed', 'origin', queue_name, 'p:redriven', times or '')
   if not times then redis.call('HDEL', rq .. 'job:' .. id, 'p:redriven') end
-  local list = rq .. 'queue:' .. job[4]
-  if redis.call('LPOS', list, id, 'RANK', -1, 'MAXLEN', NEAR) then redis.call('LREM', list, -1, id) end
+  if is_near then redis.call('LREM', list, -1, id) end
 end
 
 local function undo_import(id, score)

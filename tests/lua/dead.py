@@ -1,6 +1,5 @@
 """What the tables of the dead letters share."""
 
-import time
 from typing import Any
 
 from tests.lua.table import Lasting, ZSet, lasting
@@ -18,14 +17,3 @@ def beside(seconds: float | None) -> dict[str, Any]:
     """What RQ keeps beside the hash of job a, for so long."""
     kept: dict[str, Any] = {"rq:job:a:dependents": {"d"}, "rq:job::a:dependencies": {"e"}}
     return {key: value if seconds is None else lasting(seconds, value) for key, value in kept.items()}
-
-
-FAR_OFF = 4_000_000_000
-"""A time that no test will see: seconds since the epoch."""
-
-
-class UntilFarOff(float):
-    """The seconds that are left until then, for the rows that leave the clock to the server."""
-
-    def __rsub__(self, other: float) -> float:
-        return other - (FAR_OFF - time.time())

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.lua.dead import FAR_OFF, UNDO, UntilFarOff, record
+from tests.lua.dead import UNDO, record
 from tests.lua.table import AT, Call, Row, Stream, Table, Then, ZSet, event, job, lasting
 
 FIELDS = ["status", "failed", "p:reason", "R"]
@@ -61,17 +61,17 @@ ROWS = (
         again=Then(["imported", "imported"]),
     ),
     Row(
-        "its time by the server's clock",
+        "its time by the server's clock, and a minute at least",
         {},
-        load(line("a", FAR_OFF), now=""),
+        load(line("a", 700), now=""),
         Then(
             ["imported"],
             {
                 "rq:queues": {"rq:queue:q"},
-                "rq:failed:q": ZSet(a=FAR_OFF),
-                "rq:job:a": lasting(UntilFarOff(), WRITTEN),
+                "rq:failed:q": ZSet(a=700),
+                "rq:job:a": lasting(60, WRITTEN),
                 "postroom:undo": UNDO,
-                "postroom:undo:A:q": record(a=FAR_OFF),
+                "postroom:undo:A:q": record(a=700),
             },
             [event("imported", "a")],
         ),

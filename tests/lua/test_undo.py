@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.lua.dead import FAR_OFF, UntilFarOff, beside, record
-from tests.lua.table import AT, Call, Row, Table, Then, ZSet, event, job, lasting, rq_job
+from tests.lua.dead import beside, record
+from tests.lua.table import AT, Call, Refused, Row, Table, Then, ZSet, event, job, lasting, rq_job
 
 DEAD: dict[str, Any] = {"p_reason": "R", "p_attempt": 3}
 BACK: dict[str, Any] = {**DEAD, "enqueued_at": AT, "p_redriven": AT}
@@ -90,6 +90,13 @@ REDRIVEN = (
         ),
         again=Then(["undone"]),
     ),
+    Row(
+        "redrive: a foreign key stands in the list's place: nothing is changed",
+        {"postroom:undo:A:q": record(a=-1), "rq:queue:q": "oops", "rq:job:a": job("queued", **BACK)},
+        undo("redrive", "a"),
+        Then(Refused("WRONGTYPE")),
+        again=Then(Refused("WRONGTYPE")),
+    ),
     left("it runs", "redrive", "started", job_a=job("started", **BACK)),
     left("it was tried", "redrive", "queued", job_a=job("queued", **{**BACK, "enqueued_at": "later"})),
     left("it died again", "redrive", "again", job_a=job("failed", **BACK), failed_q=ZSet(a=2000)),
@@ -173,15 +180,15 @@ ROWS = (
         again=Then(["expired"]),
     ),
     Row(
-        "by the server's clock",
-        {"postroom:undo:A:q": record(a=FAR_OFF), "rq:job:a": lasting(500, job("failed"))},
+        "by the server's clock, and a minute at least",
+        {"postroom:undo:A:q": record(a=700), "rq:job:a": lasting(500, job("failed"))},
         undo("purge", "a", now=""),
         Then(
             ["undone"],
             {
-                "postroom:undo:A:q": record(a=FAR_OFF),
-                "rq:failed:q": ZSet(a=FAR_OFF),
-                "rq:job:a": lasting(UntilFarOff(), job("failed")),
+                "postroom:undo:A:q": record(a=700),
+                "rq:failed:q": ZSet(a=700),
+                "rq:job:a": lasting(60, job("failed")),
             },
             [event("undone", "a")],
         ),

@@ -11,7 +11,8 @@ local function last_for(id, seconds)
   for _, key in ipairs(beside) do keep(key) end
 end
 
--- Until its entry in the registry is forgotten: at the time `score`, or never where that is -1.
+-- Until its entry in the registry is forgotten: at the time `score`, or never where that is -1. A minute at least: what
+-- was brought back can be looked at.
 local function last_until(score, id, now)
-  if tonumber(score) < 0 then last_for(id) else last_for(id, math.max(1, math.floor(score - now))) end
+  if tonumber(score) < 0 then last_for(id) else last_for(id, math.max(60, math.floor(score - now))) end
 end
