@@ -202,7 +202,7 @@ def uneven(
     failures = Counter(job_id for job_id, _ in failed)
     for job_id, fields in found.hashes.items():
         # What was fatal to its processes never failed by its own word: its burial is the only attempt that counts.
-        fatal = fields.get("p:reason", "").startswith("poison: ")
+        fatal = fields.get("p:cause") == "poison"
         if int(fields.get("p:attempt", 0)) > failures[job_id] + fatal:
             yield f"job {job_id} counts {fields['p:attempt']} attempts, {failures[job_id]} failed"
 

@@ -23,6 +23,7 @@ _TIMES = {
     "ended_at",
     "p:first",
     "worker_name",
+    "p:failure:0",
     "p:token",
     "p:nonce",
     "exc_info",
