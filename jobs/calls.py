@@ -112,6 +112,33 @@ def renew(space: Keys, process: str, lease: float, started: Sequence[Any] = ()) 
     return script("renew", bool, space, {"leases": space.leases()}, {"process": process, "lease": lease}, started)
 
 
+def announce(
+    space: Keys,
+    process: str,
+    queues: Sequence[str],
+    fields: Mapping[str, Any],
+    digest: str,
+    tasks: Sequence[str],
+    ttl: int,
+) -> Call[bool]:
+    """`process` takes `queues`; False where it has no lease.
+
+    Args:
+        fields: what else its hash tells.
+        digest: of `tasks`, the names of the tasks that it knows.
+        ttl: seconds that the announcement stands.
+    """
+    keys = {
+        "worker": space.worker(process),
+        "workers": space.workers(),
+        "tasks": space.tasks(digest),
+        "leases": space.leases(),
+    }
+    flat = [part for pair in fields.items() for part in pair]
+    args = {"process": process, "queue_names": " ".join(queues), "ttl": ttl, "count": len(flat)}
+    return script("announce", bool, space, keys, args, [*flat, *tasks])
+
+
 def sweep(space: Keys, lease: float) -> Call[list[str]]:
     """The processes whose lease has ended."""
     return script("sweep", _texts, space, {"leases": space.leases(), "swept": space.swept()}, {"lease": lease})

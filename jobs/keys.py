@@ -74,6 +74,18 @@ class Keys:
         """ZSET of canceled job ids by the time of their cancellation (seconds since the epoch)."""
         return f"{self.prefix}:canceled:{name}"
 
+    def worker(self, process: str) -> str:
+        """HASH of one worker process, as RQ's readers look for it."""
+        return f"{self.prefix}:worker:{process}"
+
+    def workers(self) -> str:
+        """SET of the keys of all workers."""
+        return f"{self.prefix}:workers"
+
+    def workers_of(self, queue: str) -> str:
+        """SET of the keys of the workers that take a queue."""
+        return f"{self.prefix}:workers:{queue}"
+
     # Our own -------------------------------------------------------------------------------------------------------
 
     def own(self) -> str:
@@ -91,6 +103,10 @@ class Keys:
     def held(self, process: str) -> str:
         """HASH `<job>:<token>` → queue: what a worker process holds."""
         return f"{self.own()}held:{process}"
+
+    def tasks(self, digest: str) -> str:
+        """SET of the names of the tasks that workers of the same code know."""
+        return f"{self.own()}tasks:{digest}"
 
     def gone(self, job_id: str) -> str:
         """STRING: tombstone of a job whose hash was deleted, until every client's retries are over."""

@@ -1,4 +1,4 @@
-"""The keeper of leases: renews those of worker processes, from outside their interpreters.
+"""The keeper of leases: renews those of worker processes, and their announcements, from outside their interpreters.
 
 It runs in the pool, where no handler can hold the GIL. A process is kept alive while its main loop goes round, or while
 a job of it is within its hard deadline: a handler that holds the GIL for a minute in C loses nothing.
@@ -13,6 +13,7 @@ from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError
 from postroom.jobs.times import rq_time
+from postroom.workers.announcement import REFRESH, Announcement
 from postroom.workers.board import Board
 
 log = logging.getLogger("postroom.pool")
@@ -24,6 +25,7 @@ FRESH = 3.0
 @dataclass(slots=True)
 class _Kept:
     board: Board
+    announcement: Announcement
     told: set[int] = field(default_factory=set)
     """The jobs whose start the server knows."""
     known: bool = True
@@ -36,13 +38,14 @@ class Keeper:
     def __init__(self, app: Postroom) -> None:
         self._app = app
         self._kept: dict[str, _Kept] = {}
+        self._announce_at = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="postroom-keeper", daemon=True)
         self._thread.start()
 
-    def add(self, process: str, board: Board) -> None:
-        """Keep this process's lease."""
-        self._kept[process] = _Kept(board)
+    def add(self, board: Board, announcement: Announcement) -> None:
+        """Keep the lease of the process that this announces, and the announcement."""
+        self._kept[announcement.process] = _Kept(board, announcement)
 
     def remove(self, process: str) -> None:
         """Keep it no more."""
@@ -56,7 +59,11 @@ class Keeper:
     def _beat(self) -> None:
         while not self._stopped.wait(self._app.settings.lease / 6):
             try:
-                self._renew({name: kept for name, kept in list(self._kept.items()) if lives(kept.board)})
+                living = {name: kept for name, kept in list(self._kept.items()) if lives(kept.board)}
+                self._renew(living)
+                if time.monotonic() >= self._announce_at:
+                    self._announce_at = time.monotonic() + REFRESH
+                    self._announce(living)
             except Exception:
                 # Whatever it was, the next beat must come: without it every job of the pool would be others' soon.
                 log.exception("leases were not renewed")
@@ -75,6 +82,18 @@ class Keeper:
                 one.board.lose_lease()
             if isinstance(known, bool):
                 one.known = known
+
+
+    def _announce(self, kept: dict[str, _Kept]) -> None:
+        """After the leases: without one, nothing is announced."""
+        keys = self._app.keys
+        asked = [one.announcement.call(keys, busy=any(one.board.running())) for one in kept.values()]
+        try:
+            replies = self._app.broker.try_many(asked) if asked else []
+        except BrokerError as error:
+            replies = [error]
+        for failed in (reply for reply in replies if isinstance(reply, BrokerError)):
+            log.debug("a worker was not announced: %s", failed)
 
 
 def lives(board: Board) -> bool:

@@ -4,6 +4,7 @@ Its lease is kept by a thread of this very process, so a handler that holds the 
 what a pool does about hard deadlines and dead processes, nobody does here.
 """
 
+import os
 from collections.abc import Sequence
 
 from postroom.jobs.app import Postroom
@@ -30,7 +31,7 @@ class LocalWorker:
             burst=burst,
         )
         self.process = new_process_name()
-        self._app, self._board = app, Board(orders.slots)
+        self._app, self._orders, self._board = app, orders, Board(orders.slots)
         self._worker = Worker(app, orders, self.process, self._board)
 
     def run(self) -> None:
@@ -40,7 +41,7 @@ class LocalWorker:
             BrokerError: the server was not reached at the start.
         """
         keeper = Keeper(self._app)
-        keeper.add(self.process, self._board)
+        keeper.add(self._board, self._orders.announcement(self._app, self.process, os.getpid()))
         try:
             self._worker.run()
         finally:

@@ -105,7 +105,7 @@ class Pool:
                 self._due.append(now + LAST_PAUSE / 10)
                 continue
             self._processes.append(process)
-            keeper.add(process.name, process.board)
+            keeper.add(process.board, self._orders.announcement(self._app, process.name, process.pid))
             if process.pidfd >= 0:
                 self._selector.register(process.pidfd, selectors.EVENT_READ)
 

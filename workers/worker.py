@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError, ConfigError
+from postroom.workers.announcement import Announcement
 from postroom.workers.board import Board
 from postroom.workers.calling import Calling
 from postroom.workers.choice import Choice
@@ -62,6 +63,14 @@ class Orders:
         """
         Choice(self.queues)
 
+    def choice(self, app: Postroom) -> Choice:
+        """Which queues it takes, and how it chooses among them."""
+        return Choice(self.queues or tuple(sorted({task.queue for task in app.tasks.values()})) or ("default",))
+
+    def announcement(self, app: Postroom, process: str, pid: int) -> Announcement:
+        """What a process with these orders says of itself."""
+        return Announcement.of(app, process, pid, tuple(self.choice(app).queues), self.concurrency)
+
     @property
     def slots(self) -> int:
         """How many jobs may run at once: threads, then coroutines, then isolated processes."""
@@ -93,8 +102,7 @@ class Worker:
     ) -> None:
         self._warm = warm
         self._app, self._orders, self._process, self._board = app, orders, process, board
-        named = orders.queues or tuple(sorted({task.queue for task in app.tasks.values()})) or ("default",)
-        self._choice = Choice(named)
+        self._choice = orders.choice(app)
         self._runner = Runner(app, process, can_isolate=bool(orders.target))
         if not orders.target and any(task.isolate for task in app.tasks.values()):
             raise ConfigError("isolate=True tasks need a worker that is started as `postroom worker MODULE:app`")
@@ -126,6 +134,7 @@ class Worker:
             BrokerError: the server was not reached at the start.
         """
         self._consumer.join()
+        self._announce()
         queues = ", ".join(self._choice.queues)
         log.info("worker %s takes %s, %d threads", self._process, queues, self._orders.concurrency)
         threads = self._make_threads()
@@ -142,6 +151,14 @@ class Worker:
             self._consumer.close()
             self._resign()
         return RECYCLED if recycled else 0
+
+    def _announce(self) -> None:
+        """Say what it takes, at once; the keeper says it again and again. Not being heard is no reason not to work."""
+        said = self._orders.announcement(self._app, self._process, os.getpid())
+        try:
+            self._app.broker.run(said.call(self._app.keys, busy=False))
+        except BrokerError as error:
+            log.warning("worker %s could not be announced: %s", self._process, error)
 
     def _make_threads(self) -> Threads:
         slots = [Slot(self._board, index, self._app.settings.hard_grace) for index in range(self._orders.concurrency)]
@@ -187,6 +204,7 @@ class Worker:
             # Released, not dropped: some may be of a claim that was made since. The fence knows which are others' now.
             self._consumer.give_back()
             self._consumer.join_again()
+            self._announce()
 
     def _has_run_its_share(self) -> bool:
         orders = self._orders

@@ -7,6 +7,7 @@ local rq, own, process, now, at = unpack(ARGV, 1, 5)
 --@include clock
 --@include fence
 --@include publish
+--@include withdraw
 local MOST = 500
 
 local function counted(text) return (tonumber(text or 0) or 0) + 1 end
@@ -44,5 +45,8 @@ for i = #members, 1, -1 do
   redis.call('HDEL', held, members[i])
 end
 for queue_name, ids in pairs(queues) do publish('recovered', queue_name, ids) end
-if #back < MOST then redis.call('ZREM', leases, process) end
+if #back < MOST then
+  redis.call('ZREM', leases, process)
+  withdraw(process)
+end
 return back

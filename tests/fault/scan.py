@@ -21,7 +21,7 @@ PLACE_OF = {
 }
 """The one place of a job, by its status."""
 _SETS = {"scheduled", "deferred", "finished", "failed", "canceled"}
-_KEPT = {"token", "swept", "paused", "dead"}
+_KEPT = {"token", "swept", "paused", "dead", "tasks"}
 """Our keys that outlive all jobs."""
 
 
@@ -33,7 +33,7 @@ class Scan:
     places: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """For each id, every place where it stands: `queue`, `wip`, `scheduled`, …"""
     leases: list[str] = field(default_factory=list)
-    """Worker processes with a lease, or with something in their hands."""
+    """Worker processes with a lease, with something in their hands, or announced."""
     gone: set[str] = field(default_factory=set)
     """Ids with a tombstone."""
     beside: dict[str, str] = field(default_factory=dict)
@@ -101,7 +101,9 @@ def _look_at_theirs(client: Any, name: str, key: str, found: Scan) -> None:
         found.beside[key] = rest
     elif kind == "job":  # <id>:dependents, or :<id>:dependencies
         found.beside[key] = rest.strip(":").partition(":")[0]
-    elif kind != "queues":
+    elif kind == "worker" and client.hexists(key, "p:queues"):  # else RQ's own
+        found.leases.append(f"{rest} (announced)")
+    elif kind not in {"queues", "worker", "workers"}:
         found.strange.append(key)
 
 

@@ -32,6 +32,9 @@ KEYS = {
     "canceled": "{rq}canceled:{queue_name}",
     "held": "{own}held:{process}",
     "leases": "{own}leases",
+    "worker": "{rq}worker:{process}",
+    "workers": "{rq}workers",
+    "tasks": "{own}tasks:{digest}",
     "last_token": "{own}token",
     "paused": "{own}paused",
     "swept": "{own}swept",
@@ -50,6 +53,7 @@ ARGS = {
     "id": "a",
     "now": NOW,
     "at": AT,
+    "digest": "d1",
 }
 
 Space = Mapping[str, Any]

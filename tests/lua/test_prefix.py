@@ -56,8 +56,10 @@ def test_python_spells_keys_as_the_tables_do() -> None:
     usual, tagged = Keys(), Keys("{tag}")
     assert (usual.queue("q"), usual.own(), usual.leases()) == ("rq:queue:q", "postroom:", "postroom:leases")
     assert (tagged.queue("q"), tagged.own()) == ("{tag}:queue:q", "postroom:{tag}:")
-    for name in ("queues", "token", "leases", "swept", "paused", "events"):
+    for name in ("queues", "workers", "token", "leases", "swept", "paused", "events"):
         assert getattr(tagged, name)() == respelt(getattr(usual, name)())
     for name in ("job", "results", "wip", "finished", "failed", "scheduled", "deferred", "canceled", "held", "gone"):
+        assert getattr(tagged, name)("x") == respelt(getattr(usual, name)("x"))
+    for name in ("worker", "workers_of", "tasks"):
         assert getattr(tagged, name)("x") == respelt(getattr(usual, name)("x"))
     assert tagged.control("w1") == respelt(usual.control("w1")) == "postroom:{tag}:control:w1"

@@ -7,7 +7,7 @@ import redis
 
 from postroom import Postroom
 from postroom.jobs import calls
-from tests.lua.table import AT, Call, Refused, Row, Table, Then, ZSet, event, job
+from tests.lua.table import AT, Call, Refused, Row, Table, Then, ZSet, event, job, lasting
 
 INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
@@ -205,6 +205,47 @@ ROWS = (
             again=Then(Refused("WRONGTYPE")),
         )
         for place in ("rq:queue:q", "rq:wip:q")
+    ),
+    Row(
+        "its announcement is taken back, and no other",
+        {
+            "postroom:leases": ZSet(w1=900, w2=900),
+            "rq:worker:w1": lasting(480, {"p:queues": "q r", "pid": "7"}),
+            "rq:worker:w2": lasting(480, {"p:queues": "q", "pid": "8"}),
+            "rq:workers": {"rq:worker:w1", "rq:worker:w2"},
+            "rq:workers:q": {"rq:worker:w1", "rq:worker:w2"},
+            "rq:workers:r": {"rq:worker:w1"},
+        },
+        recover(),
+        Then(
+            [],
+            {
+                "postroom:leases": ZSet(w2=900),
+                "rq:worker:w2": lasting(480, {"p:queues": "q", "pid": "8"}),
+                "rq:workers": {"rq:worker:w2"},
+                "rq:workers:q": {"rq:worker:w2"},
+            },
+        ),
+        again=Then([]),
+    ),
+    Row(
+        "its announcement has run out before: its key goes all the same",
+        {"postroom:leases": ZSet(w1=900), "rq:workers": {"rq:worker:w1", "rq:worker:w2"}},
+        recover(),
+        Then([], {"rq:workers": {"rq:worker:w2"}}),
+        again=Then([]),
+    ),
+    Row(
+        "it has renewed: what it announced stands",
+        {
+            "postroom:leases": ZSet(w1=1001),
+            "rq:worker:w1": lasting(480, {"p:queues": "q"}),
+            "rq:workers": {"rq:worker:w1"},
+            "rq:workers:q": {"rq:worker:w1"},
+        },
+        recover(),
+        Then([]),
+        again=Then([]),
     ),
 )
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from rq import Queue
+from rq import Queue, Worker
 from rq.job import Job, parse_job_id, validate_job_id
 from rq.registry import (
     CanceledJobRegistry,
@@ -14,6 +14,7 @@ from rq.registry import (
     StartedJobRegistry,
 )
 from rq.results import Result
+from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from postroom import ConfigError
 from postroom.jobs.keys import JOB_ID, Keys
@@ -27,6 +28,9 @@ def test_rqs_keys_are_rqs() -> None:
     assert keys.queues() == Queue.redis_queues_keys
     assert keys.queue("mail") == Queue("mail", connection=NOBODY).key
     assert keys.job("42") == Job.key_for("42")
+    assert keys.worker("w1") == f"{Worker.redis_worker_namespace_prefix}w1"
+    assert keys.workers() == REDIS_WORKER_KEYS
+    assert keys.workers_of("mail") == WORKERS_BY_QUEUE_KEY % "mail"
     assert keys.results("42") == Result.get_key("42")  # type: ignore[no-untyped-call]
 
 
