@@ -46,6 +46,10 @@ class Keys:
         """HASH of one job."""
         return f"{self.prefix}:job:{job_id}"
 
+    def dependencies(self, job_id: str) -> str:
+        """SET of the ids of the jobs that a deferred one waits for."""
+        return f"{self.prefix}:job::{job_id}:dependencies"
+
     def results(self, job_id: str) -> str:
         """STREAM of an RQ job's results."""
         return f"{self.prefix}:results:{job_id}"

@@ -30,13 +30,15 @@ class Announcement:
     tasks: tuple[str, ...]
     """Names of tasks, and of functions that RQ's producers may enqueue."""
     digest: str
+    code: str
+    """`Settings.code_version`."""
 
     @classmethod
     def of(cls, app: Postroom, process: str, pid: int, queues: tuple[str, ...], threads: int) -> "Announcement":
         """What a process of `app` says. Call it when the app is loaded."""
         tasks = tuple(sorted({*app.tasks, *app.allowed}))
         digest = hashlib.blake2b("\0".join(tasks).encode(errors="backslashreplace"), digest_size=6).hexdigest()
-        return cls(process, pid, socket.gethostname(), queues, threads, tasks, digest)
+        return cls(process, pid, socket.gethostname(), queues, threads, tasks, digest, app.settings.code_version)
 
     def call(self, space: Keys, *, busy: bool) -> calls.Call[bool]:
         """Say it. `busy`: it runs a job."""
@@ -46,6 +48,7 @@ class Announcement:
             "hostname": self.host,
             "ip_address": "unknown",
             "state": "busy" if busy else "idle",
+            "p:code": self.code,
             "p:tasks": self.digest,
             "p:threads": self.threads,
         }

@@ -83,7 +83,6 @@ class Keeper:
             if isinstance(known, bool):
                 one.known = known
 
-
     def _announce(self, kept: dict[str, _Kept]) -> None:
         """After the leases: without one, nothing is announced."""
         keys = self._app.keys

@@ -7,6 +7,7 @@ from postroom.commands.demo import demo
 from postroom.commands.info import info
 from postroom.commands.scheduler import scheduler
 from postroom.commands.server import server
+from postroom.commands.why import why
 from postroom.commands.worker import worker
 
 

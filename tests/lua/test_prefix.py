@@ -60,6 +60,6 @@ def test_python_spells_keys_as_the_tables_do() -> None:
         assert getattr(tagged, name)() == respelt(getattr(usual, name)())
     for name in ("job", "results", "wip", "finished", "failed", "scheduled", "deferred", "canceled", "held", "gone"):
         assert getattr(tagged, name)("x") == respelt(getattr(usual, name)("x"))
-    for name in ("worker", "workers_of", "tasks"):
+    for name in ("worker", "workers_of", "tasks", "dependencies"):
         assert getattr(tagged, name)("x") == respelt(getattr(usual, name)("x"))
     assert tagged.control("w1") == respelt(usual.control("w1")) == "postroom:{tag}:control:w1"

@@ -28,6 +28,7 @@ def test_rqs_keys_are_rqs() -> None:
     assert keys.queues() == Queue.redis_queues_keys
     assert keys.queue("mail") == Queue("mail", connection=NOBODY).key
     assert keys.job("42") == Job.key_for("42")
+    assert keys.dependencies("42") == Job("42", connection=NOBODY).dependencies_key
     assert keys.worker("w1") == f"{Worker.redis_worker_namespace_prefix}w1"
     assert keys.workers() == REDIS_WORKER_KEYS
     assert keys.workers_of("mail") == WORKERS_BY_QUEUE_KEY % "mail"

@@ -1,0 +1,123 @@
+"""The facts that explain a job or a queue: a snapshot of what the server knows, with all times as seconds from now."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFacts:
+    """One live worker, ours or RQ's own."""
+
+    name: str
+    kind: Literal["postroom", "rq"] = "postroom"
+    announced: bool = True
+    """It has said what it takes."""
+    host: str = ""
+    pid: int = 0
+    code: str = ""
+    """Version of the code that it runs."""
+    queues: tuple[str, ...] = ()
+    threads: int = 1
+    tasks: str = ""
+    """Digest of the names of the tasks that it knows; '' where it does not say, as RQ's do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFacts:
+    """One queue."""
+
+    name: str
+    paused: bool = False
+    waiting: int = 0
+    oldest: float | None = None
+    """Seconds since the job at its head was enqueued."""
+    running: int = 0
+    """Jobs in workers' hands."""
+    alive: tuple[WorkerFacts, ...] = ()
+    """All live workers, whatever they take."""
+    unwatched: float | None = None
+    """Seconds since somebody last did the duties (promote, recover); None: never."""
+
+    @property
+    def workers(self) -> list[WorkerFacts]:
+        """The live workers that take it."""
+        return [worker for worker in self.alive if self.name in worker.queues]
+
+    @property
+    def taken(self) -> list[str]:
+        """The queues that live workers take."""
+        return sorted({queue for worker in self.alive for queue in worker.queues})
+
+    @property
+    def places(self) -> int:
+        """Threads of the workers that take it. They may take other queues, too."""
+        return sum(worker.threads for worker in self.workers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureFacts:
+    """The newest failed execution of a job."""
+
+    attempt: int
+    error: str
+    worker: str = ""
+    how: str = ""
+    """How its process died, where it did: `signal 11 (SIGSEGV)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitsFor:
+    """A job that another one waits for."""
+
+    id: str
+    status: str
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFacts:
+    """One job. What does not apply to its status, or is not known, is None or empty."""
+
+    id: str
+    status: str
+    """As its hash says. Besides: `missing`, `deleted` and `dropped` (ended and not kept), both for a minute only;
+    `foreign`: no hash stands in its place."""
+    queue: QueueFacts | None = None
+    task: str = ""
+    attempts: int = 0
+    """Attempts made."""
+    deaths: int = 0
+    """Processes that died while they ran it."""
+    redelivered: int = 0
+    failure: FailureFacts | None = None
+
+    knows_task: bool | None = None
+    """Does a live worker that takes its queue know its task? None: not known."""
+    ahead: int | None = None
+    """Jobs ahead of it on the list; None: it was not found there."""
+    searched: int = 0
+    """How many ids of the list were looked at for it, from either end."""
+    pace: float = 0.0
+    """Jobs of its queue a second, as far as they can be counted; 0: none were seen."""
+
+    due: float | None = None
+    """Seconds until it is due; negative: overdue."""
+    waits_for: tuple[WaitsFor, ...] = field(default=())
+    """The jobs that it waits for and that have not ended as it needs it."""
+
+    worker: str = ""
+    worker_kind: Literal["postroom", "rq", ""] = ""
+    """'': no worker of this name is known."""
+    lease: float | None = None
+    """Seconds until its worker's lease ends; negative: it has ended."""
+    runs_for: float | None = None
+    """Seconds since it began; None: not known to have begun."""
+
+    ended: float | None = None
+    """Seconds since it ended."""
+    took: float | None = None
+    """Seconds that its last execution took."""
+    kept: float | None = None
+    """Seconds until it is forgotten; None: never."""
+    reason: str = ""
+    cause: str = ""
