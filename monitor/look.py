@@ -25,10 +25,12 @@ SEARCHED = 100_000
 """Ids at either end of a list that are looked at to find a job."""
 GLANCE = 0.2
 """Seconds between the two looks that tell how fast a queue moves."""
-MOVED = 5
-"""Places by which a job must have moved between two looks for this to be a measure."""
-RECENT = 100
+TURNS = 2
+"""How often all places must have taken a job between two looks for this to be a measure."""
+RECENT = 500
 """Ended jobs of each kind that a queue's pace is taken from."""
+FEW = 10
+"""Jobs that must have ended while the job waited for them alone to be a measure."""
 MOST_DEPENDENCIES = 1000
 AGAIN = 3
 """Looks at a job that moves."""
@@ -129,8 +131,9 @@ class _Look:
             time.sleep(GLANCE)
         replies |= self._ask_more(replies, queue, takers, task, in_line=in_line)
         self.moved = replies["status"] != stored["status"]
-        place = _place(replies, time.monotonic() - looked) if in_line else {}
-        now = replies["now"]
+        now, between = replies["now"], time.monotonic() - looked
+        waited = _since(stored["enqueued_at"], now) or 0.0
+        place = _place(replies, between, sum(worker.threads for worker in takers), waited) if in_line else {}
         return JobFacts(
             id=self._id,
             status=status,
@@ -161,7 +164,7 @@ class _Look:
         if in_line:
             for kind in ("finished", "failed"):
                 for i, other in enumerate(replies[f"recent {kind}"]):
-                    asked[f"{kind} {i}"] = Call(("HGET", keys.job(other), "ended_at"), lambda text: text)
+                    asked[f"{kind} {i}"] = calls.read(keys, other, "started_at", "ended_at")
             asked["later"] = _ask_place(keys, queue, self._id)[_end_of(replies)]
         return _ask(self._broker, asked)
 
@@ -225,13 +228,13 @@ def _queue(
     )
 
 
-def _place(replies: Replies, between: float) -> dict[str, Any]:
-    """Where it stands in line, and how fast the line moves: by the ends of jobs on record, or by its own moving where
-    that is more. Both can only miss some: what is kept for another time, or not at all, is not seen among the newest.
+def _place(replies: Replies, between: float, places: int, waited: float) -> dict[str, Any]:
+    """Where it stands in line, and how fast that moves: by the jobs on record that ended, or by its own moving where
+    that is more. The record can only miss some: what is kept for another time, or not at all, is not among the newest.
     """
     before, later = replies[_end_of(replies)], replies["later"]
-    pace = sum(_pace(replies, kind) for kind in ("finished", "failed"))
-    if before is not None and later is not None and before - later >= MOVED:
+    pace = sum(_pace(replies, kind, waited) for kind in ("finished", "failed"))
+    if before is not None and later is not None and before - later > TURNS * places:
         pace = max(pace, (before - later) / between)
     return {"ahead": before if later is None else later, "pace": pace, "searched": SEARCHED}
 
@@ -241,14 +244,18 @@ def _end_of(replies: Replies) -> str:
     return "from_tail" if replies["ahead"] is None else "ahead"
 
 
-def _pace(replies: Replies, kind: str) -> float:
-    count = len(replies[f"recent {kind}"])
-    ages = [_since(replies[f"{kind} {i}"], replies["now"]) for i in range(count)]
-    recent = [age for age in ages if age is not None and age < PACE]
+def _pace(replies: Replies, kind: str, waited: float) -> float:
+    """Jobs a second, of those that ended within PACE seconds."""
+    now, count = replies["now"], len(replies[f"recent {kind}"])
+    jobs = [replies[f"{kind} {i}"] for i in range(count)]
+    ages = [(age, job) for job in jobs if (age := _since(job["ended_at"], now)) is not None]
+    recent = [job for age, job in ages if age < min(waited, PACE)]
+    if len(recent) < FEW:
+        # Also what ended before it came, though nobody may have had anything to do in between.
+        recent = [job for age, job in ages if age < PACE]
     if not recent:
         return 0.0
-    # Where these are all that there were, they say nothing of how many fit into a shorter time than they took.
-    return len(recent) / max(*recent, 0.001 if len(recent) == RECENT else 1.0)
+    return len(recent) / max(0.001, *(_since(job["started_at"], now) or 0.0 for job in recent))
 
 
 def _story(stored: Stored, now: float, *, in_line: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rq import Queue, SimpleWorker, Worker
 
 from postroom import Job, Postroom
 from postroom.jobs import calls
+from postroom.jobs.times import rq_time
 from postroom.monitor import look
 from postroom.monitor.facts import JobFacts, QueueFacts
 from postroom.monitor.look import look_at_job, look_at_queue
@@ -149,19 +150,51 @@ def test_it_runs_and_others_wait_in_line(shop: Program, app: Postroom, client: A
     assert said.endswith("; it will be forgotten in 365 d.")
 
 
-def test_the_pace_is_that_of_jobs_that_ended(shop: Program, app: Postroom) -> None:
-    app.using("jobs.work", queue="q").enqueue_many([(n,) for n in range(50)])
-    shop.run("-m", "postroom", "worker", "jobs:app", "--burst")
-    release(shop)
-    shop.worker("jobs:app", "-c", "1", **QUICK)
-    (shop.folder / "go").unlink()
-    held = enqueue(app, "hold")
-    becomes(app, held, "running")
-    jobs = app.using("jobs.work", queue="q").enqueue_many([(n,) for n in range(20)])
-    found = until(lambda: (known := facts(app, jobs[-1])).ahead == 19 and known)
-    # Fifty jobs within the time since the first of them ended, and that is not long ago.
-    assert 50 / 60 < found.pace <= 50
-    assert re.fullmatch(rf"Job {jobs[-1]} is 20th in line on queue q, about [\d.]+ m?s\.", why_job(found).sentence)
+# Of each job that ended: when it began and ended, in seconds ago.
+STEADY = [(ago + 1.0, float(ago)) for ago in range(20)]
+SINCE = [(ago / 2 + 0.5, ago / 2) for ago in range(12)]
+BEFORE = [(40.0 + ago / 10, 40.0 + ago / 10) for ago in range(1, 101)]
+
+
+@pytest.mark.parametrize(
+    ("ended", "waited", "pace"),
+    [
+        (STEADY, 60.0, 20 / 20),
+        ([*SINCE, *BEFORE], 7.0, 12 / 6),
+        ([*SINCE[:9], *BEFORE], 7.0, 109 / 50),
+        ([(63.0, 62.0)], 7.0, 0),
+    ],
+    ids=["all that ended", "while it waited", "too few while it waited", "long ago"],
+)
+def test_the_pace_is_that_of_jobs_that_ended(
+    ended: list[tuple[float, float]], waited: float, pace: float, app: Postroom, client: Any
+) -> None:
+    app.broker.run(calls.renew(app.keys, "w1", 12))
+    app.broker.run(calls.announce(app.keys, "w1", ["q"], {"p:threads": 1}, "d", [], 60))
+    ids = list(app.using("jobs.work", queue="q").enqueue_many([(n,) for n in range(20)]))
+    now = time.time()
+    client.hset(f"rq:job:{ids[-1]}", "enqueued_at", rq_time(now - waited))
+    for n, (began, end) in enumerate(ended):
+        client.hset(f"rq:job:e{n}", mapping={"started_at": rq_time(now - began), "ended_at": rq_time(now - end)})
+        client.zadd("rq:finished:q", {f"e{n}": now - end + 500})
+    found = facts(app, ids[-1])
+    assert found.ahead == 19
+    assert found.pace == pytest.approx(pace, rel=0.2)
+    if pace:
+        assert re.fullmatch(rf"Job {ids[-1]} is 20th in line on queue q, about [\d.]+ s\.", why_job(found).sentence)
+
+
+@pytest.mark.parametrize(("moved", "told"), [(3, True), (2, False)])
+def test_the_pace_of_what_leaves_no_record(
+    moved: int, told: bool, app: Postroom, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.broker.run(calls.renew(app.keys, "w1", 12))
+    app.broker.run(calls.announce(app.keys, "w1", ["q"], {"p:threads": 1}, "d", [], 60))
+    ids = list(app.using("jobs.work", queue="q").enqueue_many([(n,) for n in range(20)]))
+    # The worker takes so many jobs between the two looks; by two jobs for its thread, nothing is proven.
+    monkeypatch.setattr(time, "sleep", lambda _: client.lpop("rq:queue:q", moved))
+    found = facts(app, ids[-1])
+    assert (found.ahead, found.pace > 0) == (19 - moved, told)
 
 
 def test_it_is_due_later_or_waits_for_its_next_attempt(shop: Program, app: Postroom) -> None:
