@@ -138,14 +138,16 @@ class Consumer:
         self._broker.run(calls.join(self._keys, self._process, self._settings.lease, known))
         self.gone = False
 
-    def join_again(self) -> None:
-        """Where this process was given up and shall claim."""
+    def join_again(self) -> bool:
+        """Where this process was given up and shall claim; True where it has joined."""
         if self.closing:
-            return
+            return False
         try:
             self.join()
         except BrokerError as error:
             self._say_once(error)
+            return False
+        return True
 
     def close(self) -> None:
         """Watch no queue any more."""

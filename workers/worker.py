@@ -203,8 +203,8 @@ class Worker:
         if self._consumer.gone:
             # Released, not dropped: some may be of a claim that was made since. The fence knows which are others' now.
             self._consumer.give_back()
-            self._consumer.join_again()
-            self._announce()
+            if self._consumer.join_again():
+                self._announce()
 
     def _has_run_its_share(self) -> bool:
         orders = self._orders

@@ -19,7 +19,7 @@ from postroom.monitor import look
 from postroom.monitor.facts import JobFacts, QueueFacts
 from postroom.monitor.look import look_at_job, look_at_queue
 from postroom.monitor.why import Answer, why_job, why_queue
-from tests.integration.programs import Program, children, until
+from tests.integration.programs import Program, until
 
 JOBS = """
 import ctypes, time
@@ -169,7 +169,7 @@ BEFORE = [(40.0 + ago / 10, 40.0 + ago / 10) for ago in range(1, 101)]
 def test_the_pace_is_that_of_jobs_that_ended(
     ended: list[tuple[float, float]], waited: float, pace: float, app: Postroom, client: Any
 ) -> None:
-    app.broker.run(calls.renew(app.keys, "w1", 12))
+    app.broker.run(calls.join(app.keys, "w1", 12, {}))
     app.broker.run(calls.announce(app.keys, "w1", ["q"], {"p:threads": 1}, "d", [], 60))
     ids = list(app.using("jobs.work", queue="q").enqueue_many([(n,) for n in range(20)]))
     now = time.time()
@@ -188,7 +188,7 @@ def test_the_pace_is_that_of_jobs_that_ended(
 def test_the_pace_of_what_leaves_no_record(
     moved: int, told: bool, app: Postroom, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app.broker.run(calls.renew(app.keys, "w1", 12))
+    app.broker.run(calls.join(app.keys, "w1", 12, {}))
     app.broker.run(calls.announce(app.keys, "w1", ["q"], {"p:threads": 1}, "d", [], 60))
     ids = list(app.using("jobs.work", queue="q").enqueue_many([(n,) for n in range(20)]))
     # The worker takes so many jobs between the two looks; by two jobs for its thread, nothing is proven.
@@ -322,7 +322,7 @@ def test_rqs_workers_take_queues_too(app: Postroom, client: redis.Redis) -> None
 
 
 def test_a_worker_that_does_not_say_what_it_takes(app: Postroom) -> None:
-    app.broker.run(calls.renew(app.keys, "old", 12))
+    app.broker.run(calls.join(app.keys, "old", 12, {}))
     job = enqueue(app, "work", 1)
     assert why(app, job).sentence.endswith(
         "no live worker takes queue q: 1 live worker of an older version does not say."
@@ -330,7 +330,7 @@ def test_a_worker_that_does_not_say_what_it_takes(app: Postroom) -> None:
 
 
 def test_a_line_too_long_to_search(app: Postroom, monkeypatch: pytest.MonkeyPatch) -> None:
-    app.broker.run(calls.renew(app.keys, "w1", 12))
+    app.broker.run(calls.join(app.keys, "w1", 12, {}))
     app.broker.run(calls.announce(app.keys, "w1", ["q"], {"p:threads": 1, "p:tasks": "d"}, "d", ["jobs.work"], 60))
     ids = list(app.using("jobs.work", queue="q").enqueue_many([(n,) for n in range(25)]))
     monkeypatch.setattr(look, "SEARCHED", 10)
@@ -339,7 +339,7 @@ def test_a_line_too_long_to_search(app: Postroom, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_id_that_somebody_took_off_the_list(app: Postroom, client: Any) -> None:
-    app.broker.run(calls.renew(app.keys, "w1", 12))
+    app.broker.run(calls.join(app.keys, "w1", 12, {}))
     app.broker.run(calls.announce(app.keys, "w1", ["q"], {"p:threads": 1}, "d", [], 60))
     job = enqueue(app, "work", 1)
     client.delete("rq:queue:q")
@@ -351,24 +351,6 @@ def test_what_cannot_be_read_is_no_reason_to_fail(app: Postroom, client: Any) ->
     assert why(app, "a").state == "foreign"
     client.hset("rq:job:b", mapping={"data": b"\xff", "origin": "q", "started_at": "no date", "p:failure:0": "{"})
     assert why(app, "b").state == "no-worker"
-
-
-def test_rqs_readers_see_our_workers(shop: Program, app: Postroom, client: redis.Redis) -> None:
-    pool = shop.worker("jobs:app", "q", "r", "-p", "2")
-    until(lambda: len(Worker.all(connection=client)) == 2)
-    found = Worker.all(connection=client)
-    assert {worker.pid for worker in found} == set(children(pool.pid))
-    assert [worker.queue_names() for worker in found] == [["q", "r"]] * 2
-    assert {worker.get_state() for worker in found} == {"idle"}
-    assert Worker.count(queue=Queue("r", connection=client)) == 2
-    # One dies: another stands in its place.
-    os.kill(children(pool.pid)[0], signal.SIGKILL)
-    until(lambda: {worker.pid for worker in Worker.all(connection=client)} == set(children(pool.pid)))
-    assert Worker.count(queue=Queue("r", connection=client)) == Worker.count(connection=client) == 2
-    pool.signal(signal.SIGTERM)
-    assert pool.wait() == 0
-    assert Worker.count(queue=Queue("r", connection=client)) == Worker.count(connection=client) == 0
-    assert client.keys("rq:worker*") == []
 
 
 def test_the_command(shop: Program, app: Postroom) -> None:
