@@ -17,5 +17,5 @@ def cli() -> None:
     """Postroom: hand a job over the counter and walk away."""
 
 
-for command in (worker, scheduler, info, dead, server, demo):
+for command in (worker, scheduler, info, why, dead, server, demo):
     cli.add_command(command)
