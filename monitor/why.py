@@ -6,6 +6,7 @@ Of several reasons the one is told that would still hold if the later ones were 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from postroom.jobs.failure import Cause
 from postroom.monitor.facts import JobFacts, QueueFacts, WaitsFor
 
 UNWATCHED = 5.0
@@ -187,12 +188,14 @@ def _finished(job: JobFacts) -> Said:
 
 def _failed(job: JobFacts) -> Said:
     failure = job.failure
-    if failure and failure.how:
+    # Other causes end it without an execution: the newest one that failed is then an earlier one.
+    if failure and failure.how and job.cause in {Cause.POISON, Cause.KILLED}:
         said = f"died on worker {failure.worker or '?'} by {failure.how}{_ago(job)}"
         said += f", death {job.deaths}" if job.deaths > 1 else ""
     else:
         said = f"failed{_ago(job)}" + (f" in attempt {job.attempts}" if job.attempts else "")
-    why = ": ".join(filter(None, (job.cause, job.reason))) or "why is not known"
+    parts = (job.cause, job.reason.removeprefix(f"{job.cause}: "))
+    why = ": ".join(filter(None, parts)) or "why is not known"
     kept = "never be forgotten" if job.kept is None else f"be forgotten in {span(job.kept)}"
     return "failed", f"{said}; {why}; it will {kept}"
 

@@ -177,10 +177,16 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     (
         "failed",
-        {"ended": 9.0, "deaths": 3, "failure": SEGFAULT, "cause": "poison", "reason": "3 processes died"},
+        {"ended": 9.0, "deaths": 3, "failure": SEGFAULT, "cause": "poison", "reason": "poison: 3 processes died"},
         "failed",
         "died on worker w9 by signal 11 (SIGSEGV) 9 s ago, death 3; "
         "poison: 3 processes died; it will never be forgotten",
+    ),
+    (
+        "failed",
+        {"deaths": 1, "failure": SEGFAULT, "cause": "unknown-task", "reason": "no task x", "kept": 9.0},
+        "failed",
+        "failed; unknown-task: no task x; it will be forgotten in 9 s",
     ),
     ("failed", {}, "failed", "failed; why is not known; it will never be forgotten"),
     ("canceled", {"ended": 180.0}, "canceled", "was canceled 3 m ago"),
