@@ -30,8 +30,8 @@ class Measure(TypedDict):
     sha256: str
 
 
-# The results outlive a demo that sleeps for a while (Ctrl-Z).
-@app.task(queue="demo", timeout=60, result_ttl=3600)
+# The results outlive a demo that sleeps for a while (Ctrl-Z). What cannot be read now cannot be read in a minute.
+@app.task(queue="demo", timeout=60, result_ttl=3600, retry=None)
 def measure(file: str) -> Measure:
     """Parse one Python file and count what is in it.
 

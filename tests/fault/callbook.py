@@ -13,11 +13,14 @@ from tenacity import stop_after_attempt, wait_none
 from postroom import Job, Postroom, Retry
 from postroom.jobs.broker import Broker
 from postroom.jobs.context import current
+from postroom.jobs.dead import Canary, DeadLetters, Filter, Moved
+from postroom.jobs.dead.files import Line, decode
 from postroom.jobs.keys import Keys
 from postroom.jobs.queue import Queue
 from postroom.jobs.task import Prepared
 from postroom.workers.local import LocalWorker
 
+ALL = Filter()
 MANY = 501
 """Jobs that take two batches."""
 SOON = 0.07
@@ -26,11 +29,11 @@ SOON = 0.07
 DEADLINE = 5
 """Seconds of each call: a broken connection must not cost them."""
 
-PUBLIC = (Postroom, Prepared, Job, Queue, Broker, LocalWorker)
+PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
     "Postroom.task", "Postroom.using", "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load",
-    "Postroom.function", "Postroom.broker", "Postroom.listener", "Prepared.using", "Queue.name", "Job.id",
-    "Prepared.counter", "Prepared.name", "Prepared.options",
+    "Postroom.function", "Postroom.broker", "Postroom.listener", "Postroom.dead", "Prepared.using", "Queue.name",
+    "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
     "Broker.safe_url", "Broker.client", "Broker.close", "LocalWorker.stop",
 }  # fmt: skip
 """What is public and sends nothing."""
@@ -72,6 +75,26 @@ class Session:
         """A paused queue, as the app behind the proxy sees it."""
         self.beside.queue("q").pause()
         return self.app.queue("q")
+
+    def buried(self) -> DeadLetters:
+        """Dead letters a, b, as the app behind the proxy sees them."""
+        for job_id in "ab":
+            self.beside.using("broken", job_id=job_id).enqueue(1)
+        self.work()
+        return self.app.dead
+
+    def moved(self, move: Callable[[DeadLetters], object]) -> DeadLetters:
+        """The same, after an action beside the proxy."""
+        self.buried()
+        move(self.beside.dead)
+        return self.app.dead
+
+    def exported(self) -> tuple[DeadLetters, list[Line]]:
+        """The same, a of them purged, and the lines of a file of both."""
+        self.buried()
+        lines = [decode(line) for line in self.beside.dead.export(ALL)]
+        self.beside.dead.purge(["a"])
+        return self.app.dead, lines
 
     def work(self) -> None:
         """Run what is queued, beside the proxy."""
@@ -165,9 +188,35 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     yield "Queue.resume", Session.paused, Queue.resume
     yield "Queue.paused", Session.paused, lambda queue: queue.paused
     yield "Queue.__len__", lambda s: (s.one(), s.app.queue("default"))[1], len
+    yield from _desk()
     yield "Broker.ping", lambda s: s.app.broker, Broker.ping
     yield "all async", lambda s: s, lambda s: asyncio.run(_all_async(s))
     yield "LocalWorker.run", lambda s: s, Session.burst
+
+
+def _desk() -> Iterator[tuple[str, Prepare, Call]]:
+    """What is done about dead letters."""
+    yield "DeadLetters.newest", Session.buried, lambda dead: [one.id for one in dead.newest(ALL, 9)]
+    yield "DeadLetters.groups", Session.buried, lambda dead: [one.count for one in dead.groups(ALL)]
+    yield "DeadLetters.show", Session.buried, lambda dead: dead.show("a").summary.id
+    yield "DeadLetters.find", Session.buried, lambda dead: [queue for queue, _, _ in dead.find(["a", "b"])]
+    yield "DeadLetters.export", Session.buried, lambda dead: len(list(dead.export(ALL)))
+    yield "DeadLetters.redrive", Session.buried, lambda dead: _told(dead.redrive(ALL))
+    yield "DeadLetters.redrive ids", Session.buried, lambda dead: _told(dead.redrive(["b"]))
+    yield "DeadLetters.redrive canary", Session.buried, lambda dead: _told(dead.redrive(ALL, canary=Canary(wait=0.2)))
+    yield "DeadLetters.purge", Session.buried, lambda dead: _told(dead.purge(ALL))
+    yield "DeadLetters.purge ids", Session.buried, lambda dead: _told(dead.purge(["b"]))
+    yield "DeadLetters.load", Session.exported, lambda pair: _told(pair[0].load(pair[1], replace=True))
+    redriven: Prepare = lambda s: s.moved(lambda dead: dead.redrive(ALL))  # noqa: E731
+    purged: Prepare = lambda s: s.moved(lambda dead: dead.purge(ALL))  # noqa: E731
+    yield "DeadLetters.last_action", purged, lambda dead: sorted(dead.last_action()[1].items())
+    yield "DeadLetters.undo redrive", redriven, lambda dead: _told(dead.undo())
+    yield "DeadLetters.undo purge", purged, lambda dead: _told(dead.undo())
+
+
+def _told(moved: Moved | None) -> object:
+    """What was moved, without the action's own id."""
+    return moved and (moved.count, sorted(moved.left.items()))
 
 
 def missing(names: set[str]) -> list[str]:

@@ -16,6 +16,8 @@ from tests.fault.proxy import AFTER, BEFORE, PHASES, Proxy
 from tests.fault.verdict import Verdict
 
 _WORD = re.compile(r"[\w-]+")
+_ACTION = re.compile(r":[0-9a-f]{12}:")
+"""The id of a bulk action on dead letters, in the names of its keys."""
 _TIMES = {
     "created_at",
     "enqueued_at",
@@ -27,6 +29,8 @@ _TIMES = {
     "p:token",
     "p:nonce",
     "exc_info",
+    "p:redriven",
+    "p:imported",
 }
 """Fields that no two runs have in common: only that they are there is compared."""
 
@@ -122,7 +126,7 @@ def _normal(client: Any, space: str, answer: str) -> Iterator[str]:
     for key, shown, stay in found:
         # The order of a queue's list means something; in a sorted set it is that of times.
         told = sorted(map(label, shown)) if ":finished:" in key or ":failed:" in key else label(shown)
-        yield f"{label(key)} = {told}, {stay}"
+        yield f"{label(_ACTION.sub(':…:', key))} = {told}, {stay}"
 
 
 def _read(client: Any, space: str) -> Iterable[tuple[str, bytes, Any, int]]:
