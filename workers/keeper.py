@@ -61,7 +61,7 @@ class Keeper:
             try:
                 living = {name: kept for name, kept in list(self._kept.items()) if lives(kept.board)}
                 self._renew(living)
-                if time.monotonic() >= self._announce_at:
+                if living and time.monotonic() >= self._announce_at:
                     self._announce_at = time.monotonic() + REFRESH
                     self._announce(living)
             except Exception:
