@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from postroom.jobs.broker import SCHEMES, Broker
-from postroom.jobs.dead import DeadLetters
 from postroom.jobs.errors import ConfigError, UnknownTask
 from postroom.jobs.job import Job
 from postroom.jobs.keys import JOB_ID, Keys
@@ -184,11 +183,6 @@ class Postroom:
             with self._lock:
                 self._broker = self._broker or Broker(self._url(), self.keys, self.settings.deadline)
         return self._broker
-
-    @property
-    def dead(self) -> DeadLetters:
-        """The dead letters of this app's server."""
-        return DeadLetters(self.broker, self.settings.failure_ttl)
 
     @property
     def listener(self) -> Listener:

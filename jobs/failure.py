@@ -5,7 +5,6 @@ Kept in the job's own hash, so that whatever deletes the job (RQ's tools, too) d
 
 import hashlib
 import os
-import sysconfig
 import traceback
 from collections.abc import Mapping
 from enum import StrEnum
@@ -126,15 +125,19 @@ def digest(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode(errors="backslashreplace"), digest_size=6).hexdigest()
 
 
-_PATHS = sysconfig.get_paths()
-_LIBRARIES = tuple(str(Path(_PATHS[name])) + os.sep for name in ("stdlib", "purelib", "platlib"))
+_LIBRARIES = str(Path(os.__file__).parent) + os.sep
+"""The standard library, and what is installed into it."""
 _OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
 def _raising_place(codes: list[CodeType]) -> str:
-    app = [code for code in codes if not code.co_filename.startswith((*_LIBRARIES, "<frozen"))]
+    app = [code for code in codes if not _is_library(code.co_filename)]
     own = [code for code in app if not _is_ours(code.co_filename)]
     return "".join(f"{Path(code.co_filename).stem}:{code.co_qualname}" for code in (own or app or codes)[-1:])
+
+
+def _is_library(filename: str) -> bool:
+    return filename.startswith((_LIBRARIES, "<frozen")) or f"{os.sep}site-packages{os.sep}" in filename
 
 
 def _is_ours(filename: str) -> bool:

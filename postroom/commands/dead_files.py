@@ -24,9 +24,9 @@ from postroom.commands.dead_options import (
     yes_option,
 )
 from postroom.commands.target import json_option, quick_app, url_option
-from postroom.jobs.dead import Filter, Group, merge
-from postroom.jobs.dead.files import Line, read
 from postroom.jobs.errors import ConfigError, DecodeError
+from postroom.monitor.dead import DeadLetters, Filter, Group, merge
+from postroom.monitor.dead.files import Line, read
 
 _SPOOLED = 8_000_000
 """Bytes of stdin that are kept in memory before they go to a file."""
@@ -44,7 +44,7 @@ def export(ids: tuple[str, ...], output: Path | None, url: str | None, as_json: 
 
     --json changes nothing for the lines; with -o it prints {"count", "file"}.
     """
-    dead = quick_app(url).dead
+    dead = DeadLetters(quick_app(url))
     filtered = any(value not in {"", None} for value in given.values())
     wanted = chosen(ids, not (ids or filtered), given, "export")
     count = 0
@@ -67,7 +67,7 @@ def export(ids: tuple[str, ...], output: Path | None, url: str | None, as_json: 
 @json_option
 def load(file: str, replace: bool, yes: bool, url: str | None, as_json: bool) -> None:
     """Read dead letters from FILE (- for stdin) as export has written them. A broken line: nothing is imported."""
-    dead = quick_app(url).dead
+    dead = DeadLetters(quick_app(url))
     with _whole(file) as lines:
         try:
             groups = _groups(read(lines))

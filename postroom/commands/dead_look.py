@@ -12,11 +12,11 @@ from rich.table import Table
 from postroom.commands.dead_options import ago, console, filter_options, plain, which
 from postroom.commands.target import json_option, quick_app, url_option
 from postroom.jobs.codecs import decode_call
-from postroom.jobs.dead import DeadLetter, Filter, Group, Summary, merge
-from postroom.jobs.dead.letters import KINDS
 from postroom.jobs.errors import DecodeError
 from postroom.jobs.failure import Failure
 from postroom.jobs.settings import Settings
+from postroom.monitor.dead import DeadLetter, DeadLetters, Filter, Group, Summary, merge
+from postroom.monitor.dead.letters import KINDS
 
 LIMIT = 20
 
@@ -32,7 +32,7 @@ def list_(group_by: str | None, limit: int, url: str | None, as_json: bool, **gi
 
     With --json a line for each.
     """
-    dead, wanted = quick_app(url).dead, which(given)
+    dead, wanted = DeadLetters(quick_app(url)), which(given)
     found: list[Any]
     if group_by:
         found = merge(dead.groups(wanted), group_by)
@@ -50,7 +50,7 @@ def list_(group_by: str | None, limit: int, url: str | None, as_json: bool, **gi
 def show(job_id: str, arguments: bool, url: str | None, as_json: bool) -> None:
     """Show everything about one dead letter."""
     app = quick_app(url)
-    letter = app.dead.show(job_id)
+    letter = DeadLetters(app).show(job_id)
     call = _call(letter, app.settings) if arguments else None
     if as_json:
         document = asdict(letter)

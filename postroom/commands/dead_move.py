@@ -24,9 +24,9 @@ from postroom.commands.dead_options import (
     yes_option,
 )
 from postroom.commands.target import json_option, quick_app, url_option
-from postroom.jobs.dead import Canary, DeadLetters, Filter, Moved
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.options import check_queue_name
+from postroom.monitor.dead import Canary, DeadLetters, Filter, Moved
 
 _CHANGED = {"changed": "meanwhile redriven, purged or dead again by somebody else's doing"}
 _SINCE = {
@@ -68,7 +68,7 @@ def redrive(
 
     With --canary each stage may take --wait seconds.
     """
-    dead, wanted = quick_app(url).dead, chosen(ids, everything, given, "redrive")
+    dead, wanted = DeadLetters(quick_app(url)), chosen(ids, everything, given, "redrive")
     if to:
         check_queue_name(to)
     count = _announce(dead, wanted, "redrive", yes, as_json)
@@ -93,7 +93,7 @@ def redrive(
 @json_option
 def purge(ids: tuple[str, ...], everything: bool, yes: bool, url: str | None, as_json: bool, **given: Any) -> None:
     """Forget dead letters. They are gone for good 15 minutes later."""
-    dead, wanted = quick_app(url).dead, chosen(ids, everything, given, "purge")
+    dead, wanted = DeadLetters(quick_app(url)), chosen(ids, everything, given, "purge")
     count = _announce(dead, wanted, "purge", yes, as_json)
     if count:
         moved = dead.purge(wanted, progress=counting("Purged", count))
@@ -106,7 +106,7 @@ def purge(ids: tuple[str, ...], everything: bool, yes: bool, url: str | None, as
 @json_option
 def undo(yes: bool, url: str | None, as_json: bool) -> None:
     """Undo the last redrive, purge or import, of the last 15 minutes, where nobody has touched the jobs since."""
-    dead = quick_app(url).dead
+    dead = DeadLetters(quick_app(url))
     last = dead.last_action()
     if last is None:
         if as_json:

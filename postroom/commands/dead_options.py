@@ -11,9 +11,9 @@ from typing import Any
 import click
 from rich.console import Console
 
-from postroom.jobs.dead import Filter, Group, Moved, merge
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.failure import Cause
+from postroom.monitor.dead import Filter, Group, Moved, merge
 
 Command = Callable[..., None]
 

@@ -13,11 +13,11 @@ from tenacity import stop_after_attempt, wait_none
 from postroom import Job, Postroom, Retry
 from postroom.jobs.broker import Broker
 from postroom.jobs.context import current
-from postroom.jobs.dead import Canary, DeadLetters, Filter, Moved
-from postroom.jobs.dead.files import Line, decode
 from postroom.jobs.keys import Keys
 from postroom.jobs.queue import Queue
 from postroom.jobs.task import Prepared
+from postroom.monitor.dead import Canary, DeadLetters, Filter, Moved
+from postroom.monitor.dead.files import Line, decode
 from postroom.workers.local import LocalWorker
 
 ALL = Filter()
@@ -32,7 +32,7 @@ DEADLINE = 5
 PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
     "Postroom.task", "Postroom.using", "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load",
-    "Postroom.function", "Postroom.broker", "Postroom.listener", "Postroom.dead", "Prepared.using", "Queue.name",
+    "Postroom.function", "Postroom.broker", "Postroom.listener", "Prepared.using", "Queue.name",
     "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
     "Broker.safe_url", "Broker.client", "Broker.close", "LocalWorker.stop",
 }  # fmt: skip
@@ -81,20 +81,20 @@ class Session:
         for job_id in "ab":
             self.beside.using("broken", job_id=job_id).enqueue(1)
         self.work()
-        return self.app.dead
+        return DeadLetters(self.app)
 
     def moved(self, move: Callable[[DeadLetters], object]) -> DeadLetters:
         """The same, after an action beside the proxy."""
         self.buried()
-        move(self.beside.dead)
-        return self.app.dead
+        move(DeadLetters(self.beside))
+        return DeadLetters(self.app)
 
     def exported(self) -> tuple[DeadLetters, list[Line]]:
         """The same, a of them purged, and the lines of a file of both."""
         self.buried()
-        lines = [decode(line) for line in self.beside.dead.export(ALL)]
-        self.beside.dead.purge(["a"])
-        return self.app.dead, lines
+        lines = [decode(line) for line in DeadLetters(self.beside).export(ALL)]
+        DeadLetters(self.beside).purge(["a"])
+        return DeadLetters(self.app), lines
 
     def work(self) -> None:
         """Run what is queued, beside the proxy."""

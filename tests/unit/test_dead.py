@@ -8,10 +8,10 @@ import click
 import pytest
 
 from postroom.commands.dead_options import Age, Rate, ago, plain
-from postroom.jobs.dead import DeadLetter, Filter, Group, Summary, merge
-from postroom.jobs.dead.files import FORMAT, decode, encode
-from postroom.jobs.dead.moves import Action, Moved
 from postroom.jobs.errors import ConfigError, DecodeError, NotDead
+from postroom.monitor.dead import DeadLetter, Filter, Group, Summary, merge
+from postroom.monitor.dead.files import FORMAT, decode, encode
+from postroom.monitor.dead.moves import Action, Moved
 
 STORED = {b"status": b"failed", b"data": b"\xff\x00", b"p:token": b"7", b"p:reason": "né".encode()}
 

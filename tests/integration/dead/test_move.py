@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from postroom import Postroom
-from postroom.jobs.dead import Filter
+from postroom.monitor.dead import DeadLetters, Filter
 from tests.integration.dead.conftest import Dead, Shop
 from tests.integration.programs import until, working
 
@@ -149,7 +149,7 @@ def test_a_canary_that_dies_again_stops_it(dead: Dead, shop: Shop, client: Any) 
     assert f"Stopped after 1 of 15: job {ids[0]} died again as before (ValueError: Order 0" in said.err
     assert f"postroom dead show {ids[0]}" in said.err
     assert set(ids_in(client)) == set(ids)
-    assert [len(shop.app.dead.show(job_id).redriven) for job_id in ids] == [1, *[0] * 14]
+    assert [len(DeadLetters(shop.app).show(job_id).redriven) for job_id in ids] == [1, *[0] * 14]
 
 
 def test_a_canary_that_lives_lets_the_rest_go(dead: Dead, shop: Shop, client: Any) -> None:
@@ -254,8 +254,8 @@ def test_purged_for_good_after_its_time(dead: Dead, shop: Shop, client: Any) -> 
 
 def test_an_app_has_the_same_without_the_command(app: Postroom, shop: Shop) -> None:
     shop.kill(1, 2)
-    assert [group.count for group in app.dead.groups(Filter(task="shop.send"))] == [2]
-    assert app.dead.purge(Filter(task="shop.send")).count == 2
-    undone = app.dead.undo()
+    assert [group.count for group in DeadLetters(app).groups(Filter(task="shop.send"))] == [2]
+    assert DeadLetters(app).purge(Filter(task="shop.send")).count == 2
+    undone = DeadLetters(app).undo()
     assert undone is not None
     assert undone.count == 2

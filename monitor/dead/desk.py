@@ -10,15 +10,15 @@ from operator import itemgetter
 from typing import Any
 
 from postroom.jobs import calls
-from postroom.jobs.broker import Broker
-from postroom.jobs.dead.canary import Canary
-from postroom.jobs.dead.files import Line, encode
-from postroom.jobs.dead.filters import Filter
-from postroom.jobs.dead.letters import DeadLetter, Group, Summary, merge
-from postroom.jobs.dead.moves import Action, Moved
+from postroom.jobs.app import Postroom
 from postroom.jobs.errors import NotDead
 from postroom.jobs.job import failure_of
 from postroom.jobs.options import check_queue_name
+from postroom.monitor.dead.canary import Canary
+from postroom.monitor.dead.files import Line, encode
+from postroom.monitor.dead.filters import Filter
+from postroom.monitor.dead.letters import DeadLetter, Group, Summary, merge
+from postroom.monitor.dead.moves import Action, Moved
 
 Chosen = Filter | Sequence[str]
 """Which dead letters: a filter, or ids."""
@@ -37,15 +37,11 @@ def _nobody(_moved: int) -> None:
 
 
 class DeadLetters:
-    """The dead letters of one server. Any thread may ask; every method may raise Unavailable.
+    """The dead letters of an app's server. Any thread may ask; every method may raise Unavailable."""
 
-    Args:
-        failure_ttl: seconds that an imported one is kept whose own time is over; -1: for ever.
-    """
-
-    def __init__(self, broker: Broker, failure_ttl: float) -> None:
-        self._broker, self._keys = broker, broker.keys
-        self._failure_ttl = failure_ttl
+    def __init__(self, app: Postroom) -> None:
+        self._broker, self._keys = app.broker, app.keys
+        self._failure_ttl = app.settings.failure_ttl
 
     # Look ----------------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
-from postroom.jobs.dead.canary import Stopped
 from postroom.jobs.messages import new_nonce
+from postroom.monitor.dead.canary import Stopped
 
 UNDO = 900
 """Seconds that the last action can be undone (lib/record.lua)."""
