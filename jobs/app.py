@@ -10,6 +10,7 @@ from postroom.jobs.errors import ConfigError, UnknownTask
 from postroom.jobs.job import Job
 from postroom.jobs.keys import JOB_ID, Keys
 from postroom.jobs.naming import import_function, import_module, task_name
+from postroom.jobs.observers import Observers
 from postroom.jobs.options import OptionFields, Options, check_queue_name
 from postroom.jobs.queue import Queue
 from postroom.jobs.results import Listener
@@ -20,6 +21,8 @@ from postroom.jobs.task import Declare, Prepared, Task, TaskFunction
 P = ParamSpec("P")
 R = TypeVar("R")
 
+after_load: list[Callable[["Postroom"], None]] = []
+"""Called with each app that a worker has loaded. The front door registers what activates its integrations."""
 _PLAIN_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -50,6 +53,7 @@ class Postroom:
         except TypeError as error:
             raise ConfigError(f"Postroom(…): {error}") from error
         self.keys = Keys.from_env()
+        self.observers = Observers()
         self.tasks: dict[str, Task[Any, Any]] = {}
         self.allowed: dict[str, Callable[..., Any]] = {}
         self.pickle_queues = frozenset(_several(pickle=pickle))
@@ -159,6 +163,8 @@ class Postroom:
             import_module(module)
         for name in self._allow:
             self.allow(name)
+        for follow_up in after_load:
+            follow_up(self)
 
     def function(self, name: str) -> Callable[..., Any]:
         """The function that may run under this name.

@@ -16,6 +16,9 @@ from postroom.jobs.errors import DecodeError, EncodeError
 JSON = "json"
 """The content type of our own messages: RQ's JSONSerializer's `[name, null, args, kwargs]`."""
 
+GLIMPSE = 12
+"""Bytes that errors show of what cannot be read: enough to tell formats apart, too few to reach an argument."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _FAILS = (TypeError, ValueError, OverflowError, RecursionError)
@@ -63,13 +66,13 @@ def decode_call(data: bytes | None, content_type: str | None, saved_by_rq: bool,
     try:
         call = _decode(data)
     except _FAILS as error:
-        raise DecodeError(f"not JSON: {error}; the data begins with {data[:40]!r}") from error
+        raise DecodeError(f"not JSON: {error}; the data begins with {data[:GLIMPSE]!r}") from error
     # Not `match`: its class patterns take ten times as long, and this runs for every job.
     if type(call) is list and len(call) == 4 and call[1] is None:
         name, _, args, kwargs = call
         if type(name) is str and type(args) is list and type(kwargs) is dict:
             return name, args, kwargs
-    raise DecodeError(f"not a call [name, null, args, kwargs]; the data begins with {data[:40]!r}")
+    raise DecodeError(f"not a call [name, null, args, kwargs]; the data begins with {data[:GLIMPSE]!r}")
 
 
 def encode_result(value: Any, limit: int) -> bytes:

@@ -6,7 +6,7 @@ Kept in the job's own hash, so that whatever deletes the job (RQ's tools, too) d
 import hashlib
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import CodeType
@@ -94,13 +94,14 @@ def failures(stored: Mapping[bytes, bytes]) -> list[Failure]:
     return sorted(found, key=lambda failure: failure.ended)
 
 
-def one_line(error: BaseException) -> str:
-    """An error in one line. Never raises."""
+def one_line(error: BaseException, hide: Callable[[str], str] = str) -> str:
+    """An error in one line, its text as `hide` lets it be seen. Never raises."""
     try:
         text = str(error)
     except Exception:
         text = "(its text cannot be told)"
-    return sendable(f"{type(error).__name__}: {text}".rstrip(": ").replace("\n", " "))[:ERROR_LIMIT]
+    # Hidden first: cut in two, a secret would not be known.
+    return sendable(f"{type(error).__name__}: {hide(text)}".rstrip(": ").replace("\n", " "))[:ERROR_LIMIT]
 
 
 def sendable(text: str) -> str:

@@ -7,7 +7,7 @@ Nothing that stands in Redis is imported: names are looked up among the app's ta
 import inspect
 import json
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -25,6 +25,7 @@ from rq.webhook import Webhook
 
 from postroom.jobs.codecs import decode_call, inflate
 from postroom.jobs.errors import DecodeError
+from postroom.jobs.secrets import Veil
 from postroom.jobs.times import MOST
 
 log = logging.getLogger("postroom.interop")
@@ -116,6 +117,10 @@ class RqJob:
     def failure_ttl(self) -> int | None:
         """Seconds that its failure is kept, where RQ's producer said so."""
         return self._job.failure_ttl
+
+    def veil(self, names: Collection[str]) -> Veil:
+        """What hides the secrets of its call."""
+        return Veil(self._function, self.args, self.kwargs, names)
 
     def call(self) -> Any:
         """Run the handler, with `rq.get_current_job()` in place. Of a coroutine function: what is to be awaited."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from postroom.jobs.codecs import JSON, encode_call
 from postroom.jobs.errors import Rejected
 from postroom.jobs.options import Options, seconds, whole_seconds
@@ -35,6 +37,11 @@ class Batch:
         self.ids.append(job_id)
         self.jobs += (job_id, nonce, data)
         self.size += len(data)
+
+    def carry(self, headers: Mapping[str, str]) -> None:
+        """Let all of them bring this to the workers' observers."""
+        if headers:
+            self.fields += ("p:trace", msgspec.json.encode(headers))
 
 
 @dataclass(frozen=True, slots=True)

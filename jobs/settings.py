@@ -40,6 +40,12 @@ class Settings:
     """How long a job may go on after its timeout, before its process is killed."""
     code_version: str = ""
     """Which version of the code runs here: dead letters tell it. Where not set, one of CODE_VERSIONS that is."""
+    secret_names: str = ""
+    """Names of secret arguments besides secrets.NAMES, between commas; with a `=` before them: in their stead."""
+    sentry_dsn: str = ""
+    """Where workers report failures to Sentry. `SENTRY_DSN` is read, too."""
+    sentry_traces: float = 0.0
+    """The share of jobs whose traces are sent there, 0 to 1, where the app does not initialise sentry_sdk itself."""
     concurrency: int = 10
     """Threads of one worker process."""
     coroutines: int = 1000
@@ -67,18 +73,18 @@ CODE_VERSIONS = (
 )
 """Environment variables in which deployments tell the version of the code."""
 
-_LEAST = {"result_ttl": -1, "failure_ttl": -1, "canceled_ttl": 0, "keep_finished": 0}
+_LEAST = {"result_ttl": -1, "failure_ttl": -1, "canceled_ttl": 0, "keep_finished": 0, "sentry_traces": 0}
 
 
 def _read(name: str, value: Any, kind: type) -> Any:
     try:
-        read = kind(value)
+        read = ",".join(value) if kind is str and isinstance(value, list) else kind(value)
         if kind is int and read != float(value):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{name}={value!r}: expected {kind.__name__}") from None
     least = _LEAST.get(name)
-    if kind is not str and not (read <= MOST and (read > 0 if least is None else read >= least)):
+    if not isinstance(read, str) and not (read <= MOST and (read > 0 if least is None else read >= least)):
         raise ConfigError(
             f"{name}={value!r}: must be {'more than 0' if least is None else f'at least {least}'}, and at most {MOST:,}"
         )
@@ -89,6 +95,8 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if environ.get("REDIS_URL"):
         found["redis_url"] = environ["REDIS_URL"]
+    if environ.get("SENTRY_DSN"):
+        found["sentry_dsn"] = environ["SENTRY_DSN"]
     if version := next((environ[name] for name in CODE_VERSIONS if environ.get(name)), ""):
         found["code_version"] = version
     for field in fields(Settings):

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
@@ -11,6 +12,7 @@ from postroom.jobs.broker import Broker, RoundTrip
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.job import Job
 from postroom.jobs.messages import Batch, Placement, batch_of_one, batches
+from postroom.jobs.observers import Observers, Publication
 from postroom.jobs.options import OptionFields, Options
 from postroom.jobs.results import Listener
 from postroom.jobs.retry import DEFAULT, Retry
@@ -20,11 +22,14 @@ P = ParamSpec("P")
 C_co = TypeVar("C_co", covariant=True)
 R = TypeVar("R")
 
+_UNOBSERVED = nullcontext()
+
 
 class Counter(Protocol):
     """What a task needs of its app: where to hand jobs over."""
 
     settings: Settings
+    observers: Observers
 
     @property
     def broker(self) -> Broker: ...
@@ -57,13 +62,17 @@ class Prepared(Generic[P, R]):
             DuplicateJob: the `job_id` is taken.
             Unavailable: the server was not reached within the deadline.
         """
-        job_ids = self.counter.broker.run(self._call(self._batch(args, kwargs)))
-        return self._job(job_ids[0])
+        batch = self._batch(args, kwargs)
+        with self._observed(batch):
+            self.counter.broker.run(self._call(batch))
+        return self._job(batch.ids[0])
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """`enqueue`, for an event loop."""
-        job_ids = await self.counter.broker.arun(self._call(self._batch(args, kwargs)))
-        return self._job(job_ids[0])
+        batch = self._batch(args, kwargs)
+        with self._observed(batch):
+            await self.counter.broker.arun(self._call(batch))
+        return self._job(batch.ids[0])
 
     @overload
     def enqueue_many(self, calls: Collection[Sequence[Any]]) -> list[str]: ...
@@ -81,7 +90,7 @@ class Prepared(Generic[P, R]):
         """
         if isinstance(calls, Collection):
             return self._send(self._batches(calls))
-        return _Acknowledged(self.counter.broker.run(self._call(batch)) for batch in self._batches(calls))
+        return _Acknowledged(self._send_each(self._batches(calls)))
 
     def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> AsyncIterator[str]:
         """`enqueue_many` of any iterable, for an event loop: iterate over the result (`async for`) to enqueue."""
@@ -93,19 +102,39 @@ class Prepared(Generic[P, R]):
         under_way: RoundTrip | None = None
         try:
             for batch in batches:
-                made = broker.round_trip([self._call(batch)])
-                acknowledged, under_way = under_way, None
-                ids += acknowledged.reply() if acknowledged else []
-                made.send()
-                under_way = made
+                with self._observed(batch):
+                    made = broker.round_trip([self._call(batch)])
+                    acknowledged, under_way = under_way, None
+                    ids += acknowledged.reply() if acknowledged else []
+                    made.send()
+                    under_way = made
         finally:
             ids += under_way.reply() if under_way else []
         return ids
 
+    def _send_each(self, batches: Iterator[Batch]) -> Iterator[list[str]]:
+        for batch in batches:
+            with self._observed(batch):
+                self.counter.broker.run(self._call(batch))
+            yield batch.ids
+
     async def _asend(self, batches: Iterator[Batch]) -> AsyncIterator[str]:
         for batch in batches:
-            for job_id in await self.counter.broker.arun(self._call(batch)):
+            with self._observed(batch):
+                await self.counter.broker.arun(self._call(batch))
+            for job_id in batch.ids:
                 yield job_id
+
+    def _observed(self, batch: Batch) -> AbstractContextManager[object]:
+        """Around the call that sends it; before that is built, for the observers may add to the batch."""
+        return self._told(batch) if self.counter.observers else _UNOBSERVED
+
+    @contextmanager
+    def _told(self, batch: Batch) -> Iterator[None]:
+        publication = Publication(self.name, self.options.queue, batch.ids, batch.size)
+        with self.counter.observers.publishing(publication) as headers:
+            batch.carry(headers)
+            yield
 
     def _batch(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Batch:
         return batch_of_one(self.name, args, kwargs, self.options, self.counter.settings.payload_limit)

@@ -1,7 +1,8 @@
 """Postroom: hand a job over the counter and walk away."""
 
 from postroom.embedded import ensure_running
-from postroom.jobs.app import Postroom
+from postroom.integrations import activate
+from postroom.jobs.app import Postroom, after_load
 from postroom.jobs.broker import SCHEMES
 from postroom.jobs.context import current_job
 from postroom.jobs.errors import (
@@ -19,8 +20,10 @@ from postroom.jobs.errors import (
 )
 from postroom.jobs.job import Job
 from postroom.jobs.retry import Discard, Retry, RetryLater, Snooze
+from postroom.jobs.secrets import Secret
 
 SCHEMES["embedded"] = ensure_running
+after_load.append(activate)
 
 __all__ = [
     "Postroom",
@@ -29,6 +32,7 @@ __all__ = [
     "RetryLater",
     "Discard",
     "Snooze",
+    "Secret",
     "current_job",
     "PostroomError",
     "ConfigError",

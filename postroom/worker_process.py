@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from postroom.jobs.app import Postroom
 from postroom.jobs.naming import import_target
+from postroom.jobs.observers import FLUSH
 from postroom.workers.board import Board
 from postroom.workers.forkserver import serve
 from postroom.workers.lifeline import die_with_parent, hold
@@ -58,6 +59,13 @@ def _work(order: dict[str, Any], lifeline: int) -> int:
     orders = Orders(**{**order["orders"], "queues": tuple(order["orders"]["queues"])})
     log_plainly(orders.verbose)
     app = load(orders.target)
+    try:
+        return _run(app, orders, order, lifeline)
+    finally:
+        app.observers.flush(FLUSH)  # nobody else will: this process ends without Python's own end
+
+
+def _run(app: Postroom, orders: Orders, order: dict[str, Any], lifeline: int) -> int:
     warm = fork_warm(orders.target, order["process"])  # before there are threads
     hold(lifeline)
     # The thread that speaks to the server must not wait 5 ms for its turn while short jobs run: the server would idle.

@@ -7,17 +7,17 @@ that made us kill the process, and what was only claimed, go back free.
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import JobTimeout
-from postroom.jobs.failure import Cause, Death
+from postroom.jobs.failure import Cause, Death, Failure
 from postroom.workers.board import Running
-from postroom.workers.claimed import claimed_from
+from postroom.workers.claimed import Claimed, claimed_from
 from postroom.workers.outcome import Outcome, settle_calls
 from postroom.workers.process import WorkerProcess
-from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
 
 log = logging.getLogger("postroom.pool")
@@ -38,30 +38,43 @@ def settle(app: Postroom, dead: WorkerProcess, death: Death) -> None:
     ]
     asked = [call for call, _ in settle_calls(outcomes, app.keys, dead.name, app.settings)]
     charged = [] if dead.killed or dead.board.ended else _charges(app, runner, dead, death)
-    recover = calls.recover(app.keys, dead.name, resigned=True, charged=charged)
+    recover = calls.recover(app.keys, dead.name, resigned=True, charged=_told(charged))
     some = app.broker.run_many([*asked, recover])[-1]
-    back = len(some)
+    back = set(some)
     while some:
         some = app.broker.run(recover)
-        back += len(some)
+        back.update(some)
     if back or not dead.board.ended:
-        log.warning("worker %s died by %s; %d of its jobs are back on their queues", dead.name, death.how, back)
+        log.warning("worker %s died by %s; %d of its jobs are back on their queues", dead.name, death.how, len(back))
+    for claimed, task, failure in charged:
+        if claimed.id in back:
+            runner.report(claimed, task, failure)
 
 
-def _charges(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -> list[Any]:
-    """What the process may have died of: every job that it ran, or that had just ended, and what is kept of that;
-    recover charges those that it had not settled. Not those that had a process of their own.
+Charge = tuple[Claimed, str, Failure]
+"""A job, its task, and what is kept of its execution."""
+
+
+def _told(charges: Sequence[Charge]) -> list[Any]:
+    """As recover.lua takes them."""
+    found: list[Any] = []
+    for claimed, _, failure in charges:
+        for field, value in failure.fields(claimed.failed_before).items():
+            found += (f"{claimed.id}:{claimed.token}", field, value)
+    return found
+
+
+def _charges(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -> list[Charge]:
+    """What the process may have died of: every job that it ran, or that had just ended; recover charges those that it
+    had not settled. Not those that had a process of their own.
     """
     suspects = [job for job in dead.board.last_seen() if job.slot < dead.orders.first_isolated]
     hashes = app.broker.run_many([calls.read_all(app.keys, job.id) for job in suspects])
-    charges: list[Any] = []
+    charges = []
     for job, stored in zip(suspects, hashes, strict=True):
         claimed = claimed_from(job.id, job.token, stored)
-        ready = runner.read(claimed)
-        name = ready.name if isinstance(ready, Ready) else ""
-        failure = runner.death(claimed, name, death, job.started or time.time())
-        for field, value in failure.fields(claimed.failed_before).items():
-            charges += (f"{job.id}:{job.token}", field, value)
+        task = runner.task_of(claimed)
+        charges.append((claimed, task, runner.death(claimed, task, death, job.started or time.time())))
     return charges
 
 
@@ -76,5 +89,6 @@ def _overran(app: Postroom, runner: Runner, job: Running, death: Death) -> Outco
         return ready
     if ready.function is None:
         error = TimeoutError("past its hard deadline; its process was killed")
-        return runner.bury(claimed, Cause.KILLED, runner.failure(claimed, error, job.started, death))
+        failure = runner.failure(claimed, error, job.started, death)
+        return runner.bury(claimed, Cause.KILLED, failure, error=error)
     return runner.raised(ready, JobTimeout(), job.started, death)

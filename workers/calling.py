@@ -26,19 +26,24 @@ class Calling:
         try:
             if ready.function is None:
                 return self._theirs.run(ready, slot, started)
-            return self._call(ready, slot, started)
+            run = self._observed if self._runner.observed else self._call
+            return self._runner.context(ready).run(run, ready, slot, started)
         except BaseException as error:
             # Nothing may end the thread with the job in its hands: neither a mistake of ours nor an alarm of RQ's
             # callbacks that arrives late.
-            log.exception("job %s could not be run", ready.job.id)
             failure = self._runner.failure(ready.job, error, started)
-            return self._runner.bury(ready.job, Cause.NOT_RETRYABLE, failure, ready.name)
+            log.warning("job %s could not be run: %s", ready.job.id, failure.traceback)
+            return self._runner.bury(ready.job, Cause.NOT_RETRYABLE, failure, ready.name, error=error)
         finally:
             slot.leave()
 
+    def _observed(self, ready: Ready, slot: Slot, started: float) -> Outcome:
+        with self._runner.observe(ready):
+            return self._call(ready, slot, started)
+
     def _call(self, ready: Ready, slot: Slot, started: float) -> Outcome:
         try:
-            value = call(self._runner, ready, slot, started)
+            value = call(ready, slot, started)
         except BaseException as error:  # the handler's; SystemExit must not end the thread
             return self._runner.raised(ready, error, started)
         return self._runner.returned(ready, value, started)

@@ -101,7 +101,11 @@ class Coroutines(WaitingLine):
         hard = time.monotonic() + ready.timeout + self._grace if ready.timeout > 0 else 0.0
         self._board.enter(slot, job.id, job.token, started, hard)
         try:
-            outcome = await self._outcome(ready, started)
+            if self._runner.observed:
+                with self._runner.observe(ready):
+                    outcome = await self._outcome(ready, started)
+            else:
+                outcome = await self._outcome(ready, started)
         finally:
             self._board.leave(slot)
             self._slots.append(slot)

@@ -1,4 +1,4 @@
-"""Call a handler in the calling thread, in a context of its own, under its timeout."""
+"""Call a handler in the calling thread, under its timeout."""
 
 import asyncio
 import inspect
@@ -7,23 +7,21 @@ from typing import Any
 
 from postroom.jobs.errors import JobTimeout
 from postroom.workers.ready import Ready
-from postroom.workers.runner import Runner
 from postroom.workers.slots import Slot
 
 CLEANUP = 0.5
 """Seconds that a coroutine has to clean up when its time is over."""
 
 
-def call(runner: Runner, ready: Ready, slot: Slot, started: float) -> Any:
-    """Call the handler in a context of its own.
+def call(ready: Ready, slot: Slot, started: float) -> Any:
+    """Call the handler, in the job's own context, which the caller has entered.
 
     Raises:
         JobTimeout: it overran. Everything else is the handler's.
     """
-    context = runner.context(ready)
     slot.enter(ready.job.id, ready.job.token, started, ready.timeout)
     try:
-        value = context.run(ready.function, *ready.args, **ready.kwargs)  # type: ignore[arg-type]
+        value = ready.function(*ready.args, **ready.kwargs)  # type: ignore[misc]
         if not inspect.iscoroutine(value):
             return value
     finally:
@@ -32,7 +30,7 @@ def call(runner: Runner, ready: Ready, slot: Slot, started: float) -> Any:
     # strike asyncio while that is cleaning up.
     slot.enter(ready.job.id, ready.job.token, started, ready.timeout + CLEANUP if ready.timeout > 0 else ready.timeout)
     try:
-        return context.run(asyncio.run, within(ready.timeout, value))
+        return asyncio.run(within(ready.timeout, value))
     finally:
         slot.disarm()
 

@@ -13,6 +13,7 @@ import time
 import msgspec
 
 from postroom.jobs.naming import import_target
+from postroom.jobs.observers import FLUSH
 from postroom.workers.board import Board
 from postroom.workers.calling import Calling
 from postroom.workers.claimed import Claimed
@@ -46,6 +47,7 @@ def main(target: str, worker: str, stack: int, lifeline: int) -> None:
             return
         read = runner.read(job)
         outcome = read if isinstance(read, Outcome) else calling(read, slot)
+        app.observers.flush(FLUSH)  # once the outcome is known, this process may be killed
         write_message(outcomes, msgspec.msgpack.encode((outcome.verb, outcome.args)))
 
 

@@ -12,6 +12,7 @@ from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError, JobTimeout, MessageError
 from postroom.jobs.failure import ERROR_LIMIT, TEXT_LIMIT, Cause
 from postroom.jobs.interop import Again, ExcInfo, RqJob, failure_entry
+from postroom.jobs.secrets import Veil
 from postroom.workers.claimed import Claimed
 from postroom.workers.handler import call
 from postroom.workers.outcome import Outcome, finished, released, retried
@@ -41,8 +42,9 @@ class RqRunner:
         except BrokerError:
             return released(job)
         except BaseException as error:  # ours: the job must end and the thread go on all the same
-            log.exception("job %s could not be run", job.id)
-            return self._unreadable(job, _text(type(error), error, error.__traceback__))
+            text = _text(self._runner.veil(job), type(error), error, error.__traceback__)
+            log.warning("job %s could not be run: %s", job.id, text)
+            return self._unreadable(job, text)
 
     def _load(self, job: Claimed) -> RqJob:
         stored = self._app.broker.run(calls.read_all(self._app.keys, job.id))
@@ -57,16 +59,24 @@ class RqRunner:
 
     def _run(self, job: Claimed, slot: Slot, started: float) -> Outcome:
         theirs = self._load(job)
-        try:
-            return self._call(job, theirs, slot, started)
-        except BaseException as error:  # the handler's or a callback's; SystemExit must not end the thread
-            return self._failed(job, theirs, error, started)
-
-    def _call(self, job: Claimed, theirs: RqJob, slot: Slot, started: float) -> Outcome:
-        settings = self._app.settings
-        timeout = theirs.timeout or settings.timeout
+        timeout = theirs.timeout or self._app.settings.timeout
         ready = Ready(job, theirs.name, THREAD, timeout, 0, RqJob.call, (theirs,), {})
-        value = call(self._runner, ready, slot, started)
+        run = self._observed if self._runner.observed else self._settled
+        return self._runner.context(ready).run(run, ready, theirs, slot, started)
+
+    def _observed(self, ready: Ready, theirs: RqJob, slot: Slot, started: float) -> Outcome:
+        with self._runner.observe(ready):
+            return self._settled(ready, theirs, slot, started)
+
+    def _settled(self, ready: Ready, theirs: RqJob, slot: Slot, started: float) -> Outcome:
+        try:
+            return self._call(ready, theirs, slot, started)
+        except BaseException as error:  # the handler's or a callback's; SystemExit must not end the thread
+            return self._failed(ready.job, theirs, error, started)
+
+    def _call(self, ready: Ready, theirs: RqJob, slot: Slot, started: float) -> Outcome:
+        settings, job = self._app.settings, ready.job
+        value = call(ready, slot, started)
         again = theirs.asks_for_retry(value)
         if again is not None:
             return self._again(job, theirs, again)
@@ -79,19 +89,21 @@ class RqRunner:
         shown = TimeoutError("the handler ran longer than its timeout") if isinstance(error, JobTimeout) else error
         exc_info: ExcInfo = (type(shown), shown, error.__traceback__)
         again = theirs.may_retry()
+        veil = theirs.veil(self._runner.secret_names)
         try:
-            text = _text(*exc_info)
+            text = _text(veil, *exc_info)
             theirs.failed(exc_info, text, for_good=again is None)
         except BaseException as callbacks:  # a failing callback takes the failure's place, as in RQ
-            text = _text(type(callbacks), callbacks, callbacks.__traceback__)
+            text = _text(veil, type(callbacks), callbacks, callbacks.__traceback__)
+        failure = self._runner.failure(job, shown, started, veil=veil)
+        failure = structs.replace(failure, error=_last_line(text)[:ERROR_LIMIT], traceback=text[-TEXT_LIMIT:])
         if again is not None:
+            self._runner.report(job, theirs.name, failure, shown, veil=veil)
             return self._again(job, theirs, again)
         entry = theirs.entry(self._process, job.token, started, exc_string=text)
-        failure = self._runner.failure(job, shown, started)
-        failure = structs.replace(failure, error=_last_line(text)[:ERROR_LIMIT], traceback=text[-TEXT_LIMIT:])
         cause = Cause.EXHAUSTED if theirs.had_retries else Cause.NOT_RETRYABLE
-        ttl = theirs.failure_ttl
-        return self._after(theirs, self._runner.bury(job, cause, failure, theirs.name, ttl=ttl, entry=entry))
+        kept: dict[str, Any] = {"ttl": theirs.failure_ttl, "entry": entry, "error": shown, "veil": veil}
+        return self._after(theirs, self._runner.bury(job, cause, failure, theirs.name, **kept))
 
     def _unreadable(self, job: Claimed, text: str) -> Outcome:
         entry = failure_entry(job.id, self._client, self._process, text)
@@ -107,9 +119,9 @@ class RqRunner:
         return outcome
 
 
-def _text(*exc_info: Any) -> str:
-    """The traceback. What UTF-8 cannot carry, such as a file's name that is no text, is escaped."""
-    return "".join(traceback.format_exception(*exc_info)).encode("utf-8", "backslashreplace").decode()
+def _text(veil: Veil, *exc_info: Any) -> str:
+    """The traceback, without secrets. What UTF-8 cannot carry, such as a file's name that is no text, is escaped."""
+    return veil("".join(traceback.format_exception(*exc_info))).encode("utf-8", "backslashreplace").decode()
 
 
 def _last_line(text: str) -> str:

@@ -8,8 +8,10 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from postroom.jobs import calls
@@ -36,8 +38,10 @@ from postroom.jobs.failure import (
     sendable,
 )
 from postroom.jobs.interop import unreadable_fields
+from postroom.jobs.observers import Execution, Report
 from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
+from postroom.jobs.secrets import Veil, names_of
 from postroom.jobs.times import MOST, parse_rq_time, rq_time
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome, buried, finished, released, retried
@@ -59,6 +63,8 @@ class Runner:
         self._app = app
         self._can_isolate = can_isolate
         self._settings = app.settings
+        self.secret_names = names_of(app.settings.secret_names)
+        """Patterns of names of secret arguments."""
         self._executors: dict[Callable[..., Any], str] = {}
 
     def read(self, job: Claimed) -> Ready | Outcome:
@@ -70,8 +76,9 @@ class Runner:
         except MessageError as error:
             return self.unreadable(job, str(error))
         except Exception as error:  # ours: one job must not stop the others
-            log.exception("job %s could not be read", job.id)
-            return self.bury(job, Cause.UNDECODABLE, self.failure(job, error, time.time()))
+            failure = self.failure(job, error, time.time())
+            log.warning("job %s could not be read: %s", job.id, failure.traceback)
+            return self.bury(job, Cause.UNDECODABLE, failure, error=error)
 
     def context(self, ready: Ready) -> contextvars.Context:
         """A context of the job's own, with `current_job` in it."""
@@ -80,13 +87,33 @@ class Runner:
         context.run(current.set, Run(job.id, job.queue, ready.name, job.attempt, job.token))
         return context
 
+    @property
+    def observed(self) -> bool:
+        """Does anybody want to know of executions?"""
+        return bool(self._app.observers)
+
+    def observe(self, ready: Ready) -> AbstractContextManager[None]:
+        """Around the handler and what becomes of it, in the job's context, where that is `observed`."""
+        return self._app.observers.processing(self._execution(ready.job, ready.name))
+
+    def veil(self, job: Claimed) -> Veil:
+        """What hides the secrets of a job's call. Never raises: of a call that cannot be read nothing is known."""
+        try:
+            limit = 10 * self._settings.payload_limit
+            name, args, kwargs = decode_call(job.data, job.content_type, job.saved_by_rq, limit)
+        except MessageError:
+            return Veil(names=self.secret_names)
+        task = self._app.tasks.get(name)
+        function = task.function if task else self._app.allowed.get(name)
+        return Veil(function, args, kwargs, self.secret_names)
+
     def returned(self, ready: Ready, value: Any, started: float) -> Outcome:
         """The handler returned `value`."""
         job = ready.job
         try:
             result = b"" if ready.result_ttl == 0 else encode_result(value, self._settings.payload_limit)
         except EncodeError as error:
-            return self.bury(job, Cause.NOT_RETRYABLE, self.failure(job, error, started), ready.name)
+            return self.bury(job, Cause.NOT_RETRYABLE, self.failure(job, error, started), ready.name, error=error)
         return finished(job, result, started, time.time(), ready.result_ttl)
 
     def raised(self, ready: Ready, error: BaseException, started: float, death: Death | None = None) -> Outcome:
@@ -111,13 +138,15 @@ class Runner:
         try:
             decided = self._decide(name, job.attempt, first, error, overran=overran)
         except Exception as broken:
-            text = f"{failure.error}; and its retry policy raised {one_line(broken)}"
-            failure = structs.replace(failure, error=text, traceback=traceback.format_exc())
-            return self.bury(job, Cause.NOT_RETRYABLE, failure, name)
+            then = self.failure(job, broken, started)
+            text = f"{failure.error}; and its retry policy raised {then.error}"
+            failure = structs.replace(failure, error=text, traceback=then.traceback)
+            return self.bury(job, Cause.NOT_RETRYABLE, failure, name, error=broken)
         if isinstance(decided, Cause):
-            return self.bury(job, Cause.KILLED if death else decided, failure, name)
+            return self.bury(job, Cause.KILLED if death else decided, failure, name, error=error)
         told = (job.id, name, job.attempt, decided, failure.error)
         log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
+        self.report(job, name, failure, error)
         fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
         return retried(job, decided, {**fields, **failure.fields(job.failed_before)})
 
@@ -130,6 +159,7 @@ class Runner:
             reason = f"poison: {deaths} processes died while they ran it, the last by {death.how}"
             return self.bury(job, Cause.POISON, failure, ready.name, {"p:deaths": deaths, "p:reason": reason})
         log.warning("job %s: its process died by %s, death %d; it will run again", job.id, death.how, deaths)
+        self.report(job, ready.name, failure)
         return retried(job, 0.0, {"p:deaths": deaths, **failure.fields(job.failed_before)})
 
     def bury(
@@ -143,6 +173,8 @@ class Runner:
         ttl: int | None = None,
         entry: str = "",
         happened: bool = True,
+        error: BaseException | None = None,
+        veil: Veil | None = None,
     ) -> Outcome:
         """It is a dead letter. A date that cannot be read is replaced, lest it stop RQ's readers.
 
@@ -152,10 +184,16 @@ class Runner:
             ttl: seconds that it is kept; -1: for ever.
             entry: of RQ's result stream, for RQ's jobs.
             happened: `failure` is of an execution, and is kept among those that failed.
+            error: what the handler raised.
+            veil: where it is known better than `self.veil(job)`.
         """
         log.warning("job %s is a dead letter: %s", job.id, failure.error)
+        veil = veil or self.veil(job)
+        self.report(job, task, failure, error, cause, veil)
         created_at = (job.created_at or b"").decode(errors="replace")
         more = {"p:task": task, **(fields or {}), **(failure.fields(job.failed_before) if happened else {})}
+        if veil.hidden:
+            more["p:secret"] = msgspec.json.encode(veil.hidden)  # for whoever shows its arguments
         if not _is_date(created_at):
             more["created_at"] = rq_time()
         return buried(job, cause, failure, more, self._settings.failure_ttl if ttl is None else ttl, entry)
@@ -166,12 +204,19 @@ class Runner:
         outcome.after = lambda: self._mend(job.id)
         return outcome
 
-    def failure(self, job: Claimed, error: BaseException, started: float, death: Death | None = None) -> Failure:
+    def failure(
+        self,
+        job: Claimed,
+        error: BaseException,
+        started: float,
+        death: Death | None = None,
+        veil: Veil | None = None,
+    ) -> Failure:
         """What is kept of an execution that raised `error`."""
-        text = sendable("".join(traceback.format_exception(error)))[-TEXT_LIMIT:]
-        return self._failure(
-            job, started, error=one_line(error), fingerprint=fingerprint(error), text=text, death=death
-        )
+        veil = veil or self.veil(job)
+        text = veil("".join(traceback.format_exception(error)))
+        told = one_line(error, veil)
+        return self._failure(job, started, error=told, fingerprint=fingerprint(error), text=text, death=death)
 
     def death(self, job: Claimed, task: str, death: Death, started: float) -> Failure:
         """What is kept of an execution that its process did not outlive."""
@@ -181,14 +226,50 @@ class Runner:
     def told(self, job: Claimed, reason: str, text: str = "", *, task: str = "") -> Failure:
         """What is kept of a failure that is told in words, of a task that is not there."""
         mark = digest("unknown task", task) if task else digest("unreadable")
-        return self._failure(job, time.time(), error=reason[:ERROR_LIMIT], fingerprint=mark, text=text)
+        veil = self.veil(job)
+        return self._failure(job, time.time(), error=veil(reason)[:ERROR_LIMIT], fingerprint=mark, text=veil(text))
+
+    def report(
+        self,
+        job: Claimed,
+        task: str,
+        failure: Failure,
+        error: BaseException | None = None,
+        cause: Cause | None = None,
+        veil: Veil | None = None,
+    ) -> None:
+        """Tell the observers of a failure, `cause`: of the last one."""
+        if self._app.observers:
+            self._app.observers.failed(Report(self._execution(job, task, veil), failure, error, cause))
+
+    def task_of(self, job: Claimed) -> str:
+        """The name of a job's task; '' where that cannot be read."""
+        try:
+            return "" if job.made_by_rq else str(self._decode(job)[0])
+        except MessageError:
+            return ""
+
+    def _execution(self, job: Claimed, task: str, veil: Veil | None = None) -> Execution:
+        try:
+            headers = msgspec.json.decode(job.trace or b"{}", type=dict[str, str])
+        except msgspec.MsgspecError:
+            headers = {}
+        try:
+            text = job.enqueued_at or job.created_at or b""
+            enqueued = parse_rq_time(text.decode(errors="replace")).timestamp()
+        except (ValueError, OverflowError):
+            enqueued = None
+        size = len(job.data or b"")
+        place = (job.id, job.queue, task, job.attempt, size, enqueued, headers, self.worker)
+        return Execution(*place, lambda: veil or self.veil(job))
 
     def _failure(
         self, job: Claimed, started: float, *, error: str, fingerprint: str, text: str = "", death: Death | None = None
     ) -> Failure:
         version = self._settings.code_version
+        told, trace = sendable(error), sendable(text)[-TEXT_LIMIT:]
         place = (self.worker, HOST, version, death)
-        return Failure(job.attempt, started, time.time(), sendable(error), fingerprint, text, *place)
+        return Failure(job.attempt, started, time.time(), told, fingerprint, trace, *place)
 
     def _decide(self, name: str, attempt: int, first: float, error: BaseException, *, overran: bool) -> float | Cause:
         if isinstance(error, Discard):

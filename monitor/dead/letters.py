@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from postroom.jobs.failure import Cause, Failure, failures
 from postroom.jobs.job import failure_of
 from postroom.jobs.times import parse_rq_time
@@ -114,6 +116,8 @@ class DeadLetter:
     """When it was redriven, the newest ten times."""
     data: bytes | None
     content_type: str | None
+    secret: list[int | str] | None
+    """Which arguments are secret as a whole, by place or name; None where no worker knew the task."""
 
     @classmethod
     def read(cls, summary: Summary, stored: Mapping[bytes, bytes], entry: Mapping[bytes, bytes]) -> "DeadLetter":
@@ -137,6 +141,7 @@ class DeadLetter:
             redriven,
             found.get("data"),
             text.get("p:type"),
+            _secret(summary.cause, found.get("p:secret")),
         )
 
     @property
@@ -152,6 +157,15 @@ class DeadLetter:
 
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
+
+
+def _secret(cause: str, stored: bytes | None) -> list[int | str] | None:
+    if stored is None:
+        return None if cause in {"", Cause.UNKNOWN_TASK, Cause.UNDECODABLE} else []
+    try:
+        return msgspec.json.decode(stored, type=list[int | str])
+    except msgspec.MsgspecError:
+        return None
 
 
 def _count(text: str | None) -> int:

@@ -40,7 +40,8 @@ _TAKEN = {"failed": "the id is a dead letter's; --replace puts it in its place"}
 @url_option
 @json_option
 def export(ids: tuple[str, ...], output: Path | None, url: str | None, as_json: bool, **given: Any) -> None:
-    """Write dead letters, all where no filter is given: one line of JSON each, with everything that restores it.
+    """Write dead letters, all where no filter is given: one line of JSON each, with everything that restores it: their
+    arguments, too, and the secrets in these.
 
     --json changes nothing for the lines; with -o it prints {"count", "file"}.
     """
@@ -53,6 +54,8 @@ def export(ids: tuple[str, ...], output: Path | None, url: str | None, as_json: 
             file.write(line + b"\n")
             count += 1
     told = nothing(wanted) if not count and isinstance(wanted, Filter) else f"Exported {plural(count)}."
+    if count:
+        click.echo("They hold the jobs' arguments as they are, secrets, too: keep them accordingly.", err=True)
     if as_json and output:
         click.echo(json.dumps({"count": count, "file": str(output)}))
     else:

@@ -14,6 +14,7 @@ from postroom.commands.target import json_option, quick_app, url_option
 from postroom.jobs.codecs import decode_call
 from postroom.jobs.errors import DecodeError
 from postroom.jobs.failure import Failure
+from postroom.jobs.secrets import mask, names_of
 from postroom.jobs.settings import Settings
 from postroom.monitor.dead import DeadLetter, DeadLetters, Filter, Group, Summary, merge
 from postroom.monitor.dead.letters import KINDS
@@ -44,7 +45,7 @@ def list_(group_by: str | None, limit: int, url: str | None, as_json: bool, **gi
 
 @click.command()
 @click.argument("job_id", metavar="ID")
-@click.option("--arguments", is_flag=True, help="Show its arguments, too.")
+@click.option("--arguments", is_flag=True, help="Show its arguments, too; secret ones as ***.")
 @url_option
 @json_option
 def show(job_id: str, arguments: bool, url: str | None, as_json: bool) -> None:
@@ -54,7 +55,7 @@ def show(job_id: str, arguments: bool, url: str | None, as_json: bool) -> None:
     call = _call(letter, app.settings) if arguments else None
     if as_json:
         document = asdict(letter)
-        del document["data"], document["content_type"]
+        del document["data"], document["content_type"], document["secret"]
         kinds = [_failure_as_dict(failure) for failure in letter.failures]
         shown = {**document.pop("summary"), "why": letter.why, **document, "failures": kinds}
         click.echo(json.dumps({**shown, **({"arguments": call} if arguments else {})}, default=str))
@@ -174,13 +175,16 @@ def _failure_as_dict(failure: Failure) -> dict[str, Any]:
 
 
 def _call(letter: DeadLetter, settings: Settings) -> Any:
-    """Its arguments as {args, kwargs}; or why they cannot be told."""
+    """Its arguments as {args, kwargs}, the secret ones masked; or why they cannot be told."""
     try:
         saved_by_rq = letter.content_type is None
         _, args, kwargs = decode_call(letter.data, letter.content_type, saved_by_rq, 10 * settings.payload_limit)
     except DecodeError as error:
         return f"cannot be read: {error}"
-    return {"args": args, "kwargs": kwargs}
+    # Where no worker knew the task, an argument without a name may be anything.
+    secret = range(len(args)) if letter.secret is None else letter.secret
+    shown = mask(args, kwargs, secret, names_of(settings.secret_names))
+    return dict(zip(("args", "kwargs"), shown, strict=True))
 
 
 def _date(time_: float | None) -> str:

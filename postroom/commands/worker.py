@@ -6,6 +6,7 @@ import sys
 import click
 
 from postroom.commands.target import load_app, log_to_terminal, reach, verbose_option
+from postroom.jobs.observers import FLUSH
 from postroom.scheduler import ALL, Rounds
 from postroom.workers.pool import Pool
 from postroom.workers.worker import Orders
@@ -72,3 +73,4 @@ def worker(
         pool.run()
     finally:
         rounds.stop()
+        app.observers.flush(FLUSH)

@@ -10,10 +10,11 @@ INF = float("inf")
 BIG = "d" * 600_000
 FIELDS = (
     *("status", "data", "type", "attempt", "first", "timeout", "result_ttl", "created_at"),
-    *("callback", "reason", "deaths"),
+    *("callback", "reason", "deaths", "trace", "enqueued_at"),
 )
 
 
+TRACED = {"trace": "T", "enqueued_at": "E"}
 HAND = {"postroom:held:w1": {"@q": "0 0"}}
 JOINED = {"postroom:token": "7", **HAND}
 """w1 has joined, and the last claim of anybody was token 7."""
@@ -59,17 +60,17 @@ ROWS = (
         {
             "rq:queue:q": ["a", "b", "c"],
             "rq:job:a": job("queued", timeout=30, result_ttl=60),
-            "rq:job:b": job("queued", p_attempt=2, p_first="900.5"),
+            "rq:job:b": job("queued", p_attempt=2, p_first="900.5", p_trace="T", enqueued_at="E"),
             "rq:job:c": job("queued"),
             **JOINED,
         },
         claim(limit=2),
         Then(
-            ["8", ours("a", timeout="30", result_ttl="60"), ours("b", attempt="2", first="900.5")],
+            ["8", ours("a", timeout="30", result_ttl="60"), ours("b", attempt="2", first="900.5", **TRACED)],
             {
                 "rq:queue:q": ["c"],
                 "rq:job:a": job("started", worker_name="w1", p_token=8, timeout=30, result_ttl=60),
-                "rq:job:b": job("started", worker_name="w1", p_token=8, p_attempt=2, p_first="900.5"),
+                "rq:job:b": taken(p_attempt=2, p_first="900.5", p_trace="T", enqueued_at="E"),
                 "rq:job:c": job("queued"),
                 "postroom:token": "8",
                 "rq:wip:q": ZSet({"a:8": INF, "b:8": INF}),
@@ -82,7 +83,7 @@ ROWS = (
             [
                 "8",
                 ours("a", "started", timeout="30", result_ttl="60"),
-                ours("b", "started", attempt="2", first="900.5"),
+                ours("b", "started", attempt="2", first="900.5", **TRACED),
             ]
         ),
     ),
@@ -250,7 +251,7 @@ ROWS = (
         {"rq:queue:q": ["a"], "rq:job:a": lasting(300, {"data": "[]"}), **JOINED},
         claim(),
         Then(
-            ["8", [None, "[]", *[None] * 9, "a"]],
+            ["8", [None, "[]", *[None] * 11, "a"]],
             taking(
                 "a",
                 **{
@@ -258,7 +259,7 @@ ROWS = (
                 },
             ),
         ),
-        again=Then(["8", ["started", "[]", *[None] * 9, "a"]]),
+        again=Then(["8", ["started", "[]", *[None] * 11, "a"]]),
     ),
     Row(
         "ours, saved by RQ: its expiry is taken away",
@@ -305,7 +306,7 @@ ROWS = (
         {"rq:queue:q": ["a"], "rq:job:a": ["o", "ops"], **JOINED},
         claim(),
         Then(
-            ["8", ["queued", None, "foreign", *[None] * 8, "a"]],
+            ["8", ["queued", None, "foreign", *[None] * 10, "a"]],
             taking(
                 "a",
                 **{
@@ -314,7 +315,7 @@ ROWS = (
                 },
             ),
         ),
-        again=Then(["8", ["started", *[None] * 10, "a"]]),
+        again=Then(["8", ["started", *[None] * 12, "a"]]),
     ),
     Row(
         "no id of a job at all: moved aside, in its order; what is no such id is never a key",

@@ -91,7 +91,7 @@ def test_groups_without_times_are_joined() -> None:
 def test_why_in_a_sentence() -> None:
     def why(cause: str, attempts: int | None = 3) -> str:
         summary = Summary("a", "q", "t", "R", cause, "f", attempts, None, -1)
-        return DeadLetter(summary, [], "", "", 0, 0, None, None, None, "", [], None, None).why
+        return DeadLetter(summary, [], "", "", 0, 0, None, None, None, "", [], None, None, []).why
 
     assert why("exhausted").endswith(": its retries are used up, 3 attempts were made.")
     assert why("poison").endswith(": too many processes died while they ran it.")
