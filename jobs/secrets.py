@@ -47,7 +47,8 @@ def mask_arguments(
     """A call's arguments, fit to be shown: what is secret is `***`, in nested dicts, too.
 
     Args:
-        function: what they are for; None where that is not known: then an argument without a name has none.
+        function: what they are for; None where that is not known: then an argument without a name may be anything,
+            and all of them are masked.
         names: patterns, as `names_of` gives them.
     """
     return mask(args, kwargs, hidden(function, args, kwargs, names), names)
@@ -69,7 +70,7 @@ def hidden(
 ) -> list[int | str]:
     """Which arguments are secret as a whole: the places of positional ones, the names of the others."""
     by_place, rest, by_name = _parameters(function) if function else ([], None, {})
-    found: list[int | str] = []
+    found: list[int | str] = [] if function else list(range(len(args)))
     for at in range(len(args)):
         parameter = by_place[at] if at < len(by_place) else rest
         if parameter and (by_name[parameter] or is_secret(parameter, names)):
@@ -82,7 +83,8 @@ def secret_values(
     function: Callable[..., Any] | None, args: Sequence[Any], kwargs: Mapping[str, Any], names: Collection[str] = NAMES
 ) -> list[str]:
     """The values of a call that no text may hold, as `scrub` takes them. Those shorter than SHORTEST are left out."""
-    secret = hidden(function, args, kwargs, names)
+    # Of a function that is not known only names are judged: what may be anything would tear holes into every text.
+    secret = hidden(function, args if function else (), kwargs, names)
     found: set[str] = set()
     for place, value in (*enumerate(args), *kwargs.items()):
         for leaf in _leaves(value) if place in secret else _secret_leaves(value, names):

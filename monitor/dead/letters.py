@@ -160,8 +160,10 @@ def _text(value: bytes) -> str:
 
 
 def _secret(cause: str, stored: bytes | None) -> list[int | str] | None:
+    if cause in {"", Cause.UNKNOWN_TASK, Cause.UNDECODABLE}:
+        return None
     if stored is None:
-        return None if cause in {"", Cause.UNKNOWN_TASK, Cause.UNDECODABLE} else []
+        return []
     try:
         return msgspec.json.decode(stored, type=list[int | str])
     except msgspec.MsgspecError:
