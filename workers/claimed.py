@@ -63,7 +63,8 @@ def claimed_from(job_id: str, token: int, stored: Mapping[bytes, bytes]) -> Clai
 
 def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
     # The FIELDS of lib/runnable.lua, then the id.
-    _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths, *trace, job_id = row
+    _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths, *last = row
+    trace, enqueued_at, job_id = last
     # A dead letter that RQ's requeue brought back begins anew: its reason still stands, its status does not.
     redriven = reason is not None
     return Claimed(
@@ -80,7 +81,8 @@ def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
         rq_mark is not None,
         0 if redriven else _number(deaths),
         at,
-        *trace,
+        trace,
+        enqueued_at,
     )
 
 

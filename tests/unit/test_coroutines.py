@@ -40,7 +40,7 @@ class Loop:
 
 
 def claimed(number: int) -> Claimed:
-    return read_claim([7, [*([None] * 11), f"job-{number}".encode()]], "q", 0.0)[0]
+    return read_claim([7, [*([None] * 13), f"job-{number}".encode()]], "q", 0.0)[0]
 
 
 @pytest.fixture

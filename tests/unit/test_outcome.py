@@ -10,7 +10,7 @@ from postroom.workers.outcome import BATCH, Outcome, buried, finished, released,
 
 
 def job(job_id: str = "job-1", queue: str = "mail") -> Claimed:
-    return read_claim([7, [*([None] * 11), job_id.encode()]], queue, 0.0)[0]
+    return read_claim([7, [*([None] * 13), job_id.encode()]], queue, 0.0)[0]
 
 
 def commands(*outcomes: Outcome) -> list[tuple[list[Any], list[Outcome]]]:
