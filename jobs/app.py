@@ -1,11 +1,13 @@
 """The app: what a program declares its tasks on, and the counter where it hands jobs over."""
 
+import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from postroom.jobs.broker import SCHEMES, Broker
+from postroom.jobs.burial import ALERTS, Burial, Hook, takes_burial
 from postroom.jobs.errors import ConfigError, UnknownTask
 from postroom.jobs.job import Job
 from postroom.jobs.keys import JOB_ID, Keys
@@ -20,6 +22,7 @@ from postroom.jobs.task import Declare, Prepared, Task, TaskFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Told = TypeVar("Told", bound=Callable[[Burial], Any])
 
 after_load: list[Callable[["Postroom"], None]] = []
 """Called with each app that a worker has loaded. The front door registers what activates its integrations."""
@@ -55,6 +58,8 @@ class Postroom:
         self.keys = Keys.from_env()
         self.observers = Observers()
         self.tasks: dict[str, Task[Any, Any]] = {}
+        self.hooks: dict[str, Hook] = {}
+        """The tasks that are told of dead letters, by name."""
         self.allowed: dict[str, Callable[..., Any]] = {}
         self.pickle_queues = frozenset(_several(pickle=pickle))
         self._include = _several(include=include)
@@ -98,6 +103,59 @@ class Postroom:
         if function is None:
             return lambda function: self._declare(function, **declared)
         return self._declare(function, **declared)
+
+    @overload
+    def on_dead(self, function: Told, /) -> Told: ...
+    @overload
+    def on_dead(
+        self,
+        /,
+        *,
+        queue: str = "",
+        task: str | Callable[..., Any] = "",
+        runs_in: str = ALERTS,
+        name: str | None = None,
+        timeout: float | timedelta | None = None,
+        retry: Retry | None = DEFAULT,
+    ) -> Callable[[Told], Told]: ...
+    def on_dead(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        queue: str = "",
+        task: str | Callable[..., Any] = "",
+        runs_in: str = ALERTS,
+        **declared: Any,
+    ) -> Any:
+        """Declare a function that is called with a `Burial` for every job that becomes a dead letter.
+
+        Each call is a job of its own, made by the duties: it may be retried, and may run again, as any job. The death
+        of a hook's job calls no hook.
+
+        Args:
+            queue: only for jobs of this queue.
+            task: only for jobs of this task, or of the task of this name.
+            runs_in: the queue that its jobs go to.
+            name, timeout, retry: as of `task`.
+
+        Raises:
+            ConfigError: a value is wrong, or the name is another function's.
+        """
+        if function is None:
+            return lambda function: self.on_dead(function, queue=queue, task=task, runs_in=runs_in, **declared)  # type: ignore[call-overload]
+        if queue:
+            check_queue_name(queue)
+        of = task if isinstance(task, str) else getattr(getattr(task, "task", None), "name", None)
+        if of is None:
+            raise ConfigError(f"task={task!r}: give a task or its name")
+        if not hasattr(function, "__code__"):
+            raise ConfigError(f"@app.on_dead takes a function, not {function!r}")
+        name = self._declare(takes_burial(function), queue=runs_in, **declared).task.name
+        hook = Hook(queue, of)
+        if self.hooks.setdefault(name, hook) != hook:
+            raise ConfigError(f"two hooks are called {name!r}: give one of them another name=")
+        return function
 
     def using(self, name: str, /, **options: Unpack[OptionFields]) -> Prepared[..., Any]:
         """A task by name, for a producer that does not import the consumer's code."""
@@ -249,5 +307,5 @@ def _several(**given: Iterable[str]) -> tuple[str, ...]:
 
 
 def _place(function: Callable[..., Any]) -> str:
-    code = function.__code__
+    code = inspect.unwrap(function).__code__
     return f"{code.co_filename}:{code.co_qualname}"

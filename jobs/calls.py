@@ -230,6 +230,29 @@ def move(name: str, space: Keys, queue: str, action: str, jobs: Sequence[Any], *
     return script(name, list, space, keys, {**names, **args}, jobs)
 
 
+def swap(
+    space: Keys, hash_: str, field: str, before: str, after: str, notices: Mapping[str, str] | None = None
+) -> Call[str]:
+    """Set a field of the hash `hash_` that still says `before` ('': nothing); OK, ALREADY or STALE.
+
+    Args:
+        notices: what is to be told of that, by id: entered with it.
+    """
+    args = {"field": field, "before": before, "after": after}
+    flat = [part for pair in (notices or {}).items() for part in pair]
+    return script("swap", bytes.decode, space, {"hash": hash_, "notices": space.notices()}, args, flat)
+
+
+def server_time() -> Call[float]:
+    """The server's clock: seconds since the epoch."""
+    return Call(("TIME",), lambda time: int(time[0]) + int(time[1]) / 1e6)
+
+
+def turn(space: Keys, what: str, seconds: float) -> Call[bool]:
+    """Is it our turn to do this? For `seconds` it is nobody else's."""
+    return Call(("SET", space.turn(what), 1, "NX", "PX", int(seconds * 1000)), bool)
+
+
 def standing(space: Keys, queue: str, job_id: str) -> Call[float | None]:
     """When a dead letter of a queue will be forgotten (-1: never); None where it is none."""
     return Call(("ZSCORE", space.failed(queue), job_id), lambda score: None if score is None else float(score))

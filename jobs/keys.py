@@ -136,6 +136,22 @@ class Keys:
         """STREAM of the newest burials: `queue`, and `jobs`, a JSON list of ids."""
         return f"{self.own()}dead"
 
+    def hooks(self) -> str:
+        """HASH of each hook of the dead letters: the last entry of `dead` that it was told."""
+        return f"{self.own()}hooks"
+
+    def alerts(self) -> str:
+        """HASH of each alert rule: its state, as JSON."""
+        return f"{self.own()}alerts"
+
+    def notices(self) -> str:
+        """HASH of the notices of alerts that are to be delivered, as JSON."""
+        return f"{self.own()}notices"
+
+    def turn(self, what: str) -> str:
+        """STRING: somebody does this now, so that others need not."""
+        return f"{self.own()}turn:{what}"
+
     def control(self, process: str) -> str:
         """Pub/sub channel of one worker process: ids of jobs that were canceled while it runs them."""
         return f"{self.own()}control:{process}"

@@ -90,6 +90,14 @@ def batch_of_one(
     return batch
 
 
+def batch_of_known(name: str, calls: Mapping[str, Sequence[Any]], options: Options) -> Batch:
+    """Calls by their ids, each of which always means the same call: whoever repeats one makes no second job."""
+    batch = Batch(_fields(options, rq_time()))
+    for job_id, args in calls.items():
+        batch.add(job_id, job_id, encode_call(name, args, {}))
+    return batch
+
+
 def batches(name: str, calls: Iterable[Sequence[Any]], options: Options, limit: int) -> Iterator[Batch]:
     """Many calls in batches for one script each, bounded by number and bytes, made when asked for."""
     batch: Batch | None = None

@@ -1,10 +1,14 @@
-"""Times as RQ writes them: UTC, microseconds, a trailing Z."""
+"""Times as RQ writes them: UTC, microseconds, a trailing Z. Durations as people write them."""
 
+import re
 import time
 from datetime import UTC, datetime
 
 MOST = 10**10
 """The longest duration: three hundred years, in seconds. The server's own sums overflow somewhere beyond."""
+
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+"""Seconds of a unit."""
 
 _last: tuple[int, str] = (-1, "")
 
@@ -32,3 +36,26 @@ def parse_rq_time(text: str) -> datetime:
     """
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def duration(text: str) -> float:
+    """Seconds of `90s`, `15m`, `2h`, `1d` or `1w`.
+
+    Raises:
+        ValueError: `text` is no duration.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration: write e.g. 90s, 15m, 2h, 1d or 1w")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def span(seconds: float) -> str:
+    """A duration as people say it: `4 ms`, `0.4 s`, `12 s`, `3 m`, `2 h`, `365 d`."""
+    seconds = max(0.0, seconds)
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f}".removesuffix(".0") + " s"

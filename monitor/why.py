@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from postroom.jobs.failure import Cause
+from postroom.jobs.times import span
 from postroom.monitor.facts import JobFacts, QueueFacts, WaitsFor
 
 UNWATCHED = 5.0
@@ -224,17 +225,6 @@ _JOBS: dict[str, Callable[[JobFacts], Said]] = {
     "dropped": lambda _: ("missing", "ended within the last minute, and its result was to be kept no longer"),
     "missing": lambda _: ("missing", "is not on the server: never enqueued there, past its time, or deleted"),
 }
-
-
-def span(seconds: float) -> str:
-    """A duration as people say it: `4 ms`, `0.4 s`, `12 s`, `3 m`, `2 h`, `365 d`."""
-    seconds = max(0.0, seconds)
-    if seconds < 0.1:
-        return f"{seconds * 1000:.0f} ms"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f}".removesuffix(".0") + " s"
 
 
 def ordinal(number: int) -> str:

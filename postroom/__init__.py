@@ -4,6 +4,7 @@ from postroom.embedded import ensure_running
 from postroom.integrations import activate
 from postroom.jobs.app import Postroom, after_load
 from postroom.jobs.broker import SCHEMES
+from postroom.jobs.burial import Burial
 from postroom.jobs.context import current_job
 from postroom.jobs.errors import (
     ConfigError,
@@ -28,6 +29,7 @@ after_load.append(activate)
 __all__ = [
     "Postroom",
     "Job",
+    "Burial",
     "Retry",
     "RetryLater",
     "Discard",

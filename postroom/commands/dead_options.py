@@ -13,11 +13,11 @@ from rich.console import Console
 
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.failure import Cause
+from postroom.jobs.times import UNITS, duration
 from postroom.monitor.dead import Filter, Group, Moved, merge
 
 Command = Callable[..., None]
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 TOP = 5
 """Kinds that a preview names."""
@@ -29,10 +29,10 @@ class Age(click.ParamType[float, str]):
     name = "AGE"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
-        if match is None:
-            self.fail(f"{value!r} is no age: write e.g. 90s, 15m, 2h, 1d or 1w", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
+        try:
+            return duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Rate(click.ParamType[float, str]):
@@ -44,7 +44,7 @@ class Rate(click.ParamType[float, str]):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)/([smhd])", str(value))
         if match is None or not float(match[1]):
             self.fail(f"{value!r} is no rate: write e.g. 50/s, 100/m or 1000/h", param, ctx)
-        return float(match[1]) / _UNITS[match[2]]
+        return float(match[1]) / UNITS[match[2]]
 
 
 _FILTERS = (
@@ -160,8 +160,8 @@ def ago(time_: float | None, now: float) -> str:
         return "?"
     seconds = max(0.0, now - time_)
     for unit in ("w", "d", "h", "m"):
-        if seconds >= 2 * _UNITS[unit]:
-            return f"{int(seconds // _UNITS[unit])}{unit}"
+        if seconds >= 2 * UNITS[unit]:
+            return f"{int(seconds // UNITS[unit])}{unit}"
     return f"{int(seconds)}s"
 
 

@@ -6,7 +6,7 @@ import threading
 import click
 
 from postroom.commands.target import load_app, log_to_terminal, reach, verbose_option
-from postroom.scheduler import ALL, Rounds
+from postroom.scheduler import Rounds, duties
 
 
 @click.command()
@@ -16,10 +16,11 @@ def scheduler(target: str, verbose: bool) -> None:
     """Promote due jobs, recover lost workers, forget what is past its time. Any number may run."""
     log_to_terminal(verbose)
     app = load_app(target)
+    asked = duties(app)
     reach(app)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    rounds = Rounds(app, ALL)
+    rounds = Rounds(app, asked)
     stopped.wait()
     rounds.stop()

@@ -7,7 +7,7 @@ import click
 
 from postroom.commands.target import load_app, log_to_terminal, reach, verbose_option
 from postroom.jobs.observers import FLUSH
-from postroom.scheduler import ALL, Rounds
+from postroom.scheduler import Rounds, duties
 from postroom.workers.pool import Pool
 from postroom.workers.worker import Orders
 
@@ -54,6 +54,7 @@ def worker(
     """
     log_to_terminal(verbose)
     app = load_app(target)
+    asked = duties(app)
     reach(app)
     orders = Orders(
         target=target,
@@ -68,7 +69,7 @@ def worker(
     orders.check()
     pool = Pool(app, [sys.executable, "-m", "postroom.worker_process"], orders, processes)
     pool.install_signals()
-    rounds = Rounds(app, ALL)
+    rounds = Rounds(app, asked)
     try:
         pool.run()
     finally:

@@ -23,6 +23,7 @@ from tests.lua import (
     test_retry,
     test_rq,
     test_sift,
+    test_swap,
     test_sweep,
     test_undo,
 )
@@ -31,7 +32,7 @@ from tests.lua.table import Row
 TABLES = (
     *(test_enqueue, test_join, test_claim, test_claim_foreign, test_paused, test_renew, test_complete),
     *(test_dependents, test_rq, test_bury, test_retry, test_release, test_recover, test_sweep, test_promote),
-    *(test_cancel, test_delete, test_retain, test_announce),
+    *(test_cancel, test_delete, test_retain, test_announce, test_swap),
     *(test_sift, test_redrive, test_purge, test_import, test_undo),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

@@ -40,6 +40,8 @@ KEYS = {
     "swept": "{own}swept",
     "target": "{rq}queue:{target_name}",
     "undo": "{own}undo",
+    "hash": "{own}{hash_name}",
+    "notices": "{own}notices",
     "record": "{own}undo:{action}:{queue_name}",
 }
 ARGS = {
@@ -54,6 +56,7 @@ ARGS = {
     "now": NOW,
     "at": AT,
     "digest": "d1",
+    "hash_name": "alerts",
 }
 
 Space = Mapping[str, Any]

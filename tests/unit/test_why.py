@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from postroom.jobs.times import span
 from postroom.monitor.facts import FailureFacts, JobFacts, QueueFacts, WaitsFor, WorkerFacts
-from postroom.monitor.why import ordinal, span, why_job, why_queue
+from postroom.monitor.why import ordinal, why_job, why_queue
 
 W1 = WorkerFacts(name="w1", queues=("mail", "slow"), threads=10, tasks="d1")
 W2 = WorkerFacts(name="w2", queues=("mail",), threads=5, tasks="d1")

@@ -1,0 +1,77 @@
+"""The burial: what a hook is told of a job that has become a dead letter."""
+
+import functools
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+ALERTS = "alerts"
+"""The queue that hooks run in, where they do not say another."""
+
+_HOOK_JOB = re.compile(r"on-dead-[0-9a-f]{32}")
+
+
+class Burial(msgspec.Struct, frozen=True):
+    """One job that became a dead letter. What is not known is '' or 0."""
+
+    id: str
+    queue: str
+    task: str = ""
+    cause: str = ""
+    """One of `postroom.jobs.failure.Cause`."""
+    reason: str = ""
+    """In a line: `ValueError: no`."""
+    fingerprint: str = ""
+    attempts: int = 0
+    died: float = 0.0
+    """When, in seconds since the epoch."""
+
+    @classmethod
+    def read(cls, job_id: str, queue: str, died: float, stored: Mapping[str, bytes | None]) -> "Burial":
+        """From FIELDS of the job's hash."""
+        cause, reason, task, mark, attempts = ((stored.get(name) or b"").decode(errors="replace") for name in FIELDS)
+        return cls(job_id, queue, task, cause, reason, mark, int(attempts) if attempts.isdigit() else 0, died)
+
+
+FIELDS = ("p:cause", "p:reason", "p:task", "p:fingerprint", "p:attempt")
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Which burials a hook is told of; '': of every queue, of every task."""
+
+    queue: str = ""
+    task: str = ""
+
+    def wants(self, burial: Burial) -> bool:
+        """Is it told of this one? No hook is told of a hook's own death: it would never end."""
+        if _HOOK_JOB.fullmatch(burial.id):
+            return False
+        return self.queue in {"", burial.queue} and self.task in {"", burial.task}
+
+
+def hook_job(hook: str, entry: str, job_id: str) -> str:
+    """The id of the job that tells `hook` of a burial: the same, whoever makes it."""
+    return f"on-dead-{hashlib.blake2b(f'{hook} {entry} {job_id}'.encode(), digest_size=16).hexdigest()}"
+
+
+def takes_burial(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as a task, whose argument has come as JSON."""
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def atell(burial: Any) -> Any:
+            return await function(msgspec.convert(burial, Burial))
+
+        return atell
+
+    @functools.wraps(function)
+    def tell(burial: Any) -> Any:
+        return function(msgspec.convert(burial, Burial))
+
+    return tell
