@@ -46,6 +46,8 @@ class Settings:
     """Where workers report failures to Sentry. `SENTRY_DSN` is read, too."""
     sentry_traces: float = 0.0
     """The share of jobs whose traces are sent there, 0 to 1, where the app does not initialise sentry_sdk itself."""
+    alerts: str = ""
+    """The file of alert rules. Where not set: `postroom-alerts.toml` in the current folder or above, if any."""
     concurrency: int = 10
     """Threads of one worker process."""
     coroutines: int = 1000

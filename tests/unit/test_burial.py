@@ -48,8 +48,10 @@ def test_filters(app_without_server: Apps) -> None:
     @app.task(name="shop.send")
     def send() -> None: ...
 
-    for name, given in {"all": {}, "queue": {"queue": "mail"}, "task": {"task": send}, "named": {"task": "x"}}.items():
-        app.on_dead(name=name, **given)(tell)  # type: ignore[call-overload]
+    app.on_dead(name="all")(tell)
+    app.on_dead(name="queue", queue="mail")(tell)
+    app.on_dead(name="task", task=send)(tell)
+    app.on_dead(name="named", task="x")(tell)
     assert app.hooks == {"all": Hook(), "queue": Hook("mail"), "task": Hook("", "shop.send"), "named": Hook("", "x")}
     assert [name for name, hook in app.hooks.items() if hook.wants(BURIAL)] == ["all", "queue", "task"]
     other = msgspec.structs.replace(BURIAL, queue="pdf", task="x")
