@@ -58,18 +58,20 @@ def post(webhook: Webhook, message: str, timestamp: int, body: bytes) -> str:
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature(webhook.key, message, timestamp, body),
     }
-    began = time.monotonic()
+    ends = time.monotonic() + webhook.timeout
     try:
         addresses = resolve(host, port, private=webhook.allow_private)
-        connection = _Connection(host, port, addresses, webhook.timeout, secure=secure)
+        connection = _Connection(host, port, addresses, ends, secure=secure)
         try:
             connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body, headers)
             # Of the answer the head is read, which http.client bounds, and never the body: nobody would look at it.
             answer = connection.getresponse()
+            if time.monotonic() >= ends:
+                raise TimeoutError  # cut in the middle, a head looks like a whole one
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        late = time.monotonic() - began >= webhook.timeout
+        late = time.monotonic() >= ends
         raise NotTaken(f"{host}: {f'no answer within {webhook.timeout:g} s' if late else one_line(error)}") from error
     said = f"{answer.status} {answer.reason}".rstrip()
     if 300 <= answer.status < 400 or answer.status == 410:
@@ -111,16 +113,16 @@ def _inside(address: Address) -> Sequence[Address]:
 
 
 class _Connection(http.client.HTTPConnection):
-    """To the first of these addresses that takes it, under the name that they were found by, for `timeout` seconds in
-    all: a socket's own timeout would begin anew with each byte.
+    """To the first of these addresses that takes it, under the name that they were found by, until `ends` (as of
+    time.monotonic): a socket's own timeout would begin anew with each byte.
     """
 
-    def __init__(self, host: str, port: int, addresses: Sequence[str], timeout: float, *, secure: bool) -> None:
-        super().__init__(host, port, timeout=timeout)
+    def __init__(self, host: str, port: int, addresses: Sequence[str], ends: float, *, secure: bool) -> None:
+        super().__init__(host, port)
         self.default_port = 443 if secure else 80
-        self._addresses, self._ends = addresses, time.monotonic() + timeout
+        self._addresses, self._ends = addresses, ends
         self._secure = ssl.create_default_context() if secure else None
-        self._clock = threading.Timer(timeout, self._cut)
+        self._clock = threading.Timer(max(0.0, ends - time.monotonic()), self._cut)
         self._clock.daemon = True
 
     def connect(self) -> None:
