@@ -99,8 +99,8 @@ def test_two_pools_and_a_restart_tell_it_once(
     pools = [program.worker("shop:app", OPS_SECRET=SECRET) for _ in range(2)]
     for _ in range(8):
         app.enqueue("shop.fail", queue="q")
-    until(lambda: receiver.states)
-    for pool in pools:  # the notice is not delivered yet
+    until(lambda: any("ops was not told, again in" in pool.log for pool in pools))
+    for pool in pools:
         pool.kill()
     program.worker("shop:app", OPS_SECRET=SECRET)
     until(lambda: receiver.states == ["firing", "firing", "over"])
