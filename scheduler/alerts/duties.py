@@ -114,17 +114,21 @@ class Deliver:
 
 
 def deliver(app: Postroom, rules: Rules) -> None:
-    """Try every notice that is due, once.
+    """Try every notice that is due, once. One of a rule and target waits for those before it: `firing` that came after
+    `over` would not be true any more.
 
     Raises:
         BrokerError: the server was not reached, or refused.
     """
     stored, now = app.broker.run_many([Call(("HVALS", app.keys.notices()), list), calls.server_time()])
-    due = []
-    for text in (value.decode(errors="replace") for value in stored):
-        notice = _read(text, Notice)
-        if notice and notice.due <= now and (_knows(rules, notice) or now - notice.at > FORGOTTEN):
-            due.append((text, notice))
+    read = [(text, _read(text, Notice)) for text in (value.decode(errors="replace") for value in stored)]
+    found = sorted([(notice.at, text, notice) for text, notice in read if notice])
+    first = {(notice.rule, notice.target): (text, notice) for _, text, notice in reversed(found)}
+    due = [
+        (text, notice)
+        for text, notice in first.values()
+        if notice.due <= now and (_knows(rules, notice) or now - notice.at > FORGOTTEN)
+    ]
     if due:
         with ThreadPoolExecutor(min(8, len(due)), "postroom-notice") as threads:
             for result in [threads.submit(_deliver, app, rules, text, notice, now) for text, notice in due]:
@@ -161,8 +165,8 @@ def _deliver(app: Postroom, rules: Rules, stored: str, notice: Notice, now: floa
         wait = RETRY.decide(attempt, time.time() - (now - first), error)
         told = (notice.target, notice.text, one_line(error))
         if not isinstance(wait, Cause):
-            log.warning("%s was not told, again in %s: %s: %s", told[0], span(wait), *told[1:])
             _swap(app, notice.id, _text(ours), _text(msgspec.structs.replace(ours, due=now + wait)))
+            log.warning("%s was not told, again in %s: %s: %s", told[0], span(wait), *told[1:])
             return
         log.error("%s was not told, and will not be: %s: %s", *told)
     app.broker.run(Call(("HDEL", app.keys.notices(), notice.id), int))

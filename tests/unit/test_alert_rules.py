@@ -1,7 +1,11 @@
 """The file of alert rules: what it may say, and how what is wrong in it is named."""
 
 import base64
+import hmac
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +16,7 @@ from postroom.scheduler.alerts import find_rules
 from postroom.scheduler.alerts.measure import Measured
 from postroom.scheduler.alerts.notice import State, notices
 from postroom.scheduler.alerts.rules import Rule, Rules, Webhook, read_rules
+from postroom.scheduler.alerts.webhook import signature
 
 KEY = bytes(range(24))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -215,3 +220,33 @@ def test_its_notices() -> None:
         },
     }
     assert len({notice.id for notice in (*told, *over)}) == 4
+
+
+def block(language: str, beginning: str) -> str:
+    """The code of docs/alerts.md that begins so."""
+    text = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    (found,) = [part for part in text.split(f"```{language}\n")[1:] if part.startswith(beginning)]
+    return found.partition("```")[0]
+
+
+def test_the_example_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPS_SECRET", SECRET)
+    assert [rule.kind for rule in read(tmp_path, block("toml", "notify")).rules] == [
+        *("dead", "oldest", "no_worker", "scheduler_silent")
+    ]
+
+
+def test_the_receiver_of_the_docs() -> None:
+    names = {"base64": base64, "hmac": hmac, "time": time, "Mapping": Mapping}
+    exec(block("python", "def verified"), names)  # noqa: S102 - our own docs
+    verified: Any = names["verified"]
+    at = int(time.time())
+
+    def headers(at: int) -> dict[str, str]:
+        signed = signature(KEY, "m", at, b"{}")
+        return {"webhook-id": "m", "webhook-timestamp": str(at), "webhook-signature": signed}
+
+    assert verified(SECRET, headers(at), b"{}")
+    assert not verified(SECRET, headers(at), b"{ }")
+    assert not verified(SECRET, headers(at - 3_600), b"{}")
+    assert not verified(SECRET, {**headers(at), "webhook-id": "n"}, b"{}")

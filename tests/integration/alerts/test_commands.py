@@ -105,7 +105,7 @@ def test_two_pools_and_a_restart_tell_it_once(
     program.worker("shop:app", OPS_SECRET=SECRET)
     until(lambda: receiver.states == ["firing", "firing", "over"])
     assert receiver.got[0].id == receiver.got[1].id
-    assert client.hlen("postroom:notices") == 0
+    until(lambda: not client.hlen("postroom:notices"))
 
 
 @pytest.mark.parametrize("verb", ["worker", "scheduler"])

@@ -17,6 +17,7 @@ from postroom.scheduler.alerts.duties import deliver, judge
 from postroom.scheduler.alerts.notice import Notice
 from postroom.scheduler.alerts.rules import Rules, Webhook
 from postroom.scheduler.alerts.webhook import NotTaken, Refused, post
+from postroom.scheduler.recover import Recover
 from tests.integration.alerts.conftest import Write
 from tests.integration.alerts.receiver import KEY, Receiver, forever, receiving, status
 from tests.integration.programs import until
@@ -79,6 +80,25 @@ def test_it_is_repeated_with_the_same_id_also_by_others(
     other.broker.close()
     assert len(receiver.got) == 3
     assert len({got.id for got in receiver.got}) == 1
+
+
+def test_over_waits_for_firing(app: Postroom, write: Write, receiver: Receiver, client: Any) -> None:
+    rules = write(f'{SILENT}calm = "0s"\n')
+    judge(app, rules)
+    receiver.answers = [status(500)]
+    deliver(app, rules)
+    Recover().do(app)
+    judge(app, rules)
+    assert left(client) == 2
+    deliver(app, rules)
+    assert receiver.states == ["firing"]
+
+    def told() -> bool:
+        deliver(app, rules)
+        return not left(client)
+
+    until(told)
+    assert receiver.states == ["firing", "firing", "over"]
 
 
 def test_it_gives_up(app: Postroom, fired: Rules, receiver: Receiver, client: Any, caplog: Any) -> None:
