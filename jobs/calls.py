@@ -162,10 +162,10 @@ def promote(space: Keys, queue: str, limit: int) -> Call[int]:
     return script("promote", int, space, keys, {"limit": limit})
 
 
-def retain(space: Keys, queue: str, canceled_ttl: float, limit: int) -> Call[int]:
-    """Forget what is past its time; how many canceled jobs were forgotten."""
+def retain(space: Keys, queue: str, canceled_ttl: float, keep_dead: int, limit: int) -> Call[int]:
+    """Forget what is past its time or beyond its number; how many jobs, `limit` where there may be more."""
     keys = {"finished": space.finished(queue), "failed": space.failed(queue), "canceled": space.canceled(queue)}
-    return script("retain", int, space, keys, {"canceled_ttl": canceled_ttl, "limit": limit})
+    return script("retain", int, space, keys, {"canceled_ttl": canceled_ttl, "keep_dead": keep_dead, "limit": limit})
 
 
 def cancel(space: Keys, job_id: str) -> Call[str | None]:

@@ -30,6 +30,8 @@ class Settings:
     """How long a dead letter is kept (RQ's default)."""
     keep_finished: int = 100_000
     """How many finished jobs are kept per queue, whatever their age."""
+    keep_dead: int = 1_000_000
+    """How many dead letters of a queue are kept, besides those that are kept for ever (failure_ttl -1)."""
     canceled_ttl: int = 86_400
     """How long a canceled job is kept."""
     timeout: int = 180
@@ -47,7 +49,7 @@ class Settings:
     sentry_traces: float = 0.0
     """The share of jobs whose traces are sent there, 0 to 1, where the app does not initialise sentry_sdk itself."""
     alerts: str = ""
-    """The file of alert rules. Where not set: `postroom-alerts.toml` in the current folder or above, if any."""
+    """The file of alert rules. Where not set, `postroom-alerts.toml` here or in a folder above, if there is one."""
     concurrency: int = 10
     """Threads of one worker process."""
     coroutines: int = 1000
@@ -75,7 +77,14 @@ CODE_VERSIONS = (
 )
 """Environment variables in which deployments tell the version of the code."""
 
-_LEAST = {"result_ttl": -1, "failure_ttl": -1, "canceled_ttl": 0, "keep_finished": 0, "sentry_traces": 0}
+_LEAST = {
+    "result_ttl": -1,
+    "failure_ttl": -1,
+    "canceled_ttl": 0,
+    "keep_finished": 0,
+    "keep_dead": 0,
+    "sentry_traces": 0,
+}
 
 
 def _read(name: str, value: Any, kind: type) -> Any:

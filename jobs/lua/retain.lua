@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- retain: forget what is past its time. Hashes of ended jobs expire by themselves; their registry entries are swept here.
 local finished, failed, canceled = unpack(KEYS)
-local rq, now, canceled_ttl, limit = unpack(ARGV, 1, 4)
--- returns: how many canceled jobs were forgotten; call again while it is `limit`
+local rq, now, canceled_ttl, keep_dead, limit = unpack(ARGV, 1, 5)
+-- keep_dead: dead letters that stay at most, besides those that are kept for ever (score -1)
+-- returns: how many jobs were forgotten, at most `limit` of a kind; call again while it is `limit`
 --@include clock
 --@include forget
 now = clock(now)
@@ -15,4 +16,12 @@ for _, id in ipairs(old) do
   if redis.pcall('HGET', rq .. 'job:' .. id, 'status') == 'canceled' then forget(id) end
 end
 if #old > 0 then redis.call('ZREM', canceled, unpack(old)) end
-return #old
+-- Beyond the number those first whose time is over first.
+local beyond = math.min(limit, redis.call('ZCOUNT', failed, 0, '+inf') - keep_dead)
+if beyond <= 0 then return #old end
+local dead = redis.call('ZRANGEBYSCORE', failed, 0, '+inf', 'LIMIT', 0, beyond)
+for _, id in ipairs(dead) do
+  if redis.pcall('HGET', rq .. 'job:' .. id, 'status') == 'failed' then forget(id) end
+end
+redis.call('ZREM', failed, unpack(dead))
+return math.max(#old, #dead)

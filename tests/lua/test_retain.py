@@ -9,9 +9,9 @@ from tests.lua.table import Call, Row, Stream, Table, Then, ZSet, job, rq_job
 INF = float("inf")
 
 
-def retain(limit: int = 500, now: Any = 1000) -> Call:
-    """One call; canceled jobs are kept for 100 s."""
-    return Call("retain", {"canceled_ttl": 100, "limit": limit, "now": now})
+def retain(limit: int = 500, now: Any = 1000, keep: int = 100) -> Call:
+    """One call; canceled jobs are kept for 100 s, and so many dead letters."""
+    return Call("retain", {"canceled_ttl": 100, "keep_dead": keep, "limit": limit, "now": now})
 
 
 ROWS = (
@@ -73,6 +73,38 @@ ROWS = (
         retain(now=""),
         Then(1, {"rq:finished:q": ZSet(b=9e9), "rq:failed:q": ZSet(d=9e9), "rq:canceled:q": ZSet(f=9e9)}),
         again=Then(0),
+    ),
+    Row(
+        "dead letters beyond their number, those first whose time is over first; those kept for ever do not count",
+        {
+            "rq:failed:q": ZSet(a=2000, b=2001, c=2002, d=2003, e=-1),
+            "rq:job:a": rq_job("failed"),
+            "rq:job:a:dependents": {"c"},
+            "rq:results:a": Stream([{"type": "2"}]),
+            "rq:job:b": job("queued"),
+            "rq:job:c": job("failed"),
+            "rq:job:d": job("failed"),
+            "rq:job:e": job("failed"),
+        },
+        retain(keep=2),
+        Then(
+            2,
+            {
+                "rq:failed:q": ZSet(c=2002, d=2003, e=-1),
+                "rq:job:b": job("queued"),
+                "rq:job:c": job("failed"),
+                "rq:job:d": job("failed"),
+                "rq:job:e": job("failed"),
+            },
+        ),
+        again=Then(0),
+    ),
+    Row(
+        "no more dead letters than asked for; the next call goes on",
+        {"rq:failed:q": ZSet(a=2000, b=2001), "rq:job:a": job("failed"), "rq:job:b": "oops"},
+        retain(limit=1, keep=0),
+        Then(1, {"rq:failed:q": ZSet(b=2001), "rq:job:b": "oops"}),
+        again=Then(1, {"rq:job:b": "oops"}),
     ),
     Row("nothing is there", {}, retain(), Then(0), again=Then(0)),
 )
