@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,12 +14,17 @@ import pytest
 from postroom import Postroom
 from postroom.jobs.failure import Failure, failures
 from tests.integration.programs import Process, Program, until
+from tests.integration.sentry_server import SentryServer
 
 JOBS = """
 import ctypes, os, resource, time
+import sentry_sdk
 from tenacity import stop_after_attempt, wait_fixed
 from postroom import Discard, Postroom, Retry, current_job
+from postroom.integrations.sentry import PostroomIntegration
 
+# Longer than what fails in a moment: its own 100 events are fewer, and it drops what does not fit.
+sentry_sdk.init(transport_queue_size=2_000, integrations=[PostroomIntegration()])  # SENTRY_DSN
 app = Postroom()
 mended = bool(os.environ.get("MENDED"))
 thrice = Retry(stop=stop_after_attempt(3), wait=wait_fixed(0.2))
@@ -100,6 +106,14 @@ DEAD = {
 
 
 @pytest.fixture
+def sentry() -> Iterator[SentryServer]:
+    """A Sentry that takes real envelopes."""
+    server = SentryServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
 def fleet(program: Program) -> Program:
     """A folder with the jobs."""
     program.write("jobs.py", JOBS)
@@ -112,10 +126,10 @@ def work(fleet: Program, **environ: str) -> list[Process]:
     return [fleet.start(*arguments, POSTROOM_CODE_VERSION="v1", **environ) for _ in range(2)]
 
 
-def enqueue(app: Postroom, client: Any) -> dict[str, str]:
-    """All jobs, in turns; their ids with their tasks."""
+def enqueue(app: Postroom, client: Any, counts: dict[str, int]) -> dict[str, str]:
+    """So many jobs of each task; their ids with their tasks."""
     ids: dict[str, str] = {}
-    for task, count in COUNTS.items():
+    for task, count in counts.items():
         name = task if task in {"new"} else f"jobs.{'fine' if task == 'broken' else task}"
         ids |= dict.fromkeys(app.using(name, queue="q").enqueue_many([(n,) for n in range(count)]), task)
     with client.pipeline() as pipe:
@@ -146,11 +160,15 @@ def postroom(fleet: Program, *arguments: str) -> str:
 
 
 def test_every_job_is_accounted_for_and_a_redrive_after_the_fix_empties_the_dead_letters(
-    fleet: Program, app: Postroom, client: Any
+    fleet: Program, app: Postroom, client: Any, sentry: SentryServer
 ) -> None:
-    ids = enqueue(app, client)
+    first = {**COUNTS, "fine": COUNTS["fine"] - 500, "fatal": 0}
+    ids = enqueue(app, client, first)
+    pools = work(fleet, SENTRY_DSN=sentry.dsn)
+    # What a process that dies has not sent to Sentry yet dies with it: those that kill come when the rest is there.
+    until(lambda: len(sentry.of("event")) >= sum(first[task] for task in DEAD), 90)
+    ids |= enqueue(app, client, {"fatal": COUNTS["fatal"], "fine": 500})
     assert len(ids) == 10_000
-    pools = work(fleet)
     until(lambda: ended(client, ids), 90)
     assert statuses(client, ids) == {
         (task, "failed" if task in DEAD else "finished"): count for task, count in COUNTS.items()
@@ -162,14 +180,16 @@ def test_every_job_is_accounted_for_and_a_redrive_after_the_fix_empties_the_dead
     groups = [json.loads(line) for line in listed.splitlines()]
     assert sum(group["count"] for group in groups) == sum(COUNTS[task] for task in DEAD)
     stop(pools)
+    reported(sentry, ids)
 
-    pools = work(fleet, MENDED="1")
+    pools = work(fleet, MENDED="1", SENTRY_DSN=sentry.dsn)
     mend_payloads(fleet)
     postroom(fleet, "dead", "redrive", "--all", "--yes")
     until(lambda: ended(client, ids), 90)
     assert statuses(client, ids) == {(task, "finished"): count for task, count in COUNTS.items()}
     assert client.zcard("rq:failed:q") == 0
     stop(pools)
+    reported(sentry, ids)  # and nothing since
 
 
 def told(stored: dict[bytes, bytes], cause: str, reason: str, executions: int) -> None:
@@ -184,6 +204,16 @@ def told(stored: dict[bytes, bytes], cause: str, reason: str, executions: int) -
     if cause == "poison":
         assert [how(failure) for failure in kept] == ["signal 11 (SIGSEGV)"] * 3
         assert "string_at" in (kept[-1].death.stack if kept[-1].death else "")
+
+
+def reported(sentry: SentryServer, ids: dict[str, str]) -> None:
+    """Sentry has one event of each dead letter, with its tags, and no other."""
+    tags = [event["tags"] for event in sentry.of("event")]
+    events = Counter((ids[found["job_id"]], found["cause"], found["attempt"]) for found in tags)
+    # A process's death is none of the attempts, which its handler has used up.
+    attempts = {task: 1 if task == "fatal" else executions for task, (_, _, executions) in DEAD.items()}
+    assert events == {(task, DEAD[task][0], str(attempts[task])): COUNTS[task] for task in DEAD}
+    assert len({found["job_id"] for found in tags}) == len(tags)
 
 
 def how(failure: Failure) -> str:
