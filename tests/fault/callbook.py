@@ -31,7 +31,7 @@ DEADLINE = 5
 
 PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
-    "Postroom.task", "Postroom.using", "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load",
+    "Postroom.task", "Postroom.on_dead", "Postroom.using", "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load",
     "Postroom.function", "Postroom.broker", "Postroom.listener", "Prepared.using", "Queue.name",
     "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
     "Broker.safe_url", "Broker.client", "Broker.close", "LocalWorker.stop",
