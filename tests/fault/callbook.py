@@ -31,8 +31,8 @@ DEADLINE = 5
 
 PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
-    "Postroom.task", "Postroom.on_dead", "Postroom.using", "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load",
-    "Postroom.function", "Postroom.broker", "Postroom.listener", "Prepared.using", "Queue.name",
+    "Postroom.task", "Postroom.on_dead", "Postroom.using", "Postroom.job", "Postroom.queue", "Postroom.allow",
+    "Postroom.load", "Postroom.function", "Postroom.broker", "Postroom.listener", "Prepared.using", "Queue.name",
     "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
     "Broker.safe_url", "Broker.client", "Broker.close", "LocalWorker.stop",
 }  # fmt: skip

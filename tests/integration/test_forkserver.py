@@ -3,9 +3,9 @@
 import os
 import shutil
 import signal
-import time
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
