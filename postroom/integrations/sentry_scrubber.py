@@ -28,7 +28,10 @@ def _without(key: object, value: Any, veil: Veil) -> Any:
         value = _frame(value) if "lineno" in value else value
         covers = key == "vars"
         return {
-            name: MASK if covers and veil.covers(name) else _without(name, item, veil) for name, item in value.items()
+            veil(name) if isinstance(name, str) else name: MASK
+            if covers and veil.covers(name)
+            else _without(name, item, veil)
+            for name, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [_without(key, item, veil) for item in value]

@@ -101,10 +101,10 @@ ROWS = (
     ),
     Row(
         "no more dead letters than asked for; the next call goes on",
-        {"rq:failed:q": ZSet(a=2000, b=2001), "rq:job:a": job("failed"), "rq:job:b": "oops"},
+        {"rq:failed:q": ZSet(a=2000, b=2001), "rq:job:a": "oops", "rq:job:b": job("failed")},
         retain(limit=1, keep=0),
-        Then(1, {"rq:failed:q": ZSet(b=2001), "rq:job:b": "oops"}),
-        again=Then(1, {"rq:job:b": "oops"}),
+        Then(1, {"rq:failed:q": ZSet(b=2001), "rq:job:a": "oops", "rq:job:b": job("failed")}),
+        again=Then(1, {"rq:job:a": "oops"}),
     ),
     Row("nothing is there", {}, retain(), Then(0), again=Then(0)),
 )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from postroom import Secret
+from postroom.integrations.sentry_scrubber import scrubbed
 from postroom.jobs.secrets import MASK, NAMES, Veil, mask_arguments, names_of, scrub, secret_values
 
 
@@ -57,3 +58,9 @@ def test_names_are_added_or_replaced() -> None:
     assert names_of("IBAN, card_no") == (*NAMES, "iban", "cardno")
     assert names_of("=iban") == ("iban",)
     assert names_of("=") == ()
+
+
+def test_a_secret_that_is_a_key_of_a_dict_does_not_reach_sentry() -> None:
+    veil = Veil(lambda secret: None, ("c4nary-pin",), {})
+    event: Any = {"extra": {"vars": {"found": {"c4nary-pin": 1, "order": 7}}}}
+    assert scrubbed(event, veil) == {"extra": {"vars": {"found": {"***": 1, "order": 7}}}}

@@ -131,3 +131,12 @@ def test_no_client_is_imported_where_there_are_no_rules(write: Write) -> None:
     assert imported() == "True"
     path.unlink()
     assert imported() == "False"
+
+
+def test_a_rule_that_cannot_be_judged_keeps_no_notice_from_being_told(
+    alerts: Alerts, write: Write, receiver: Receiver, client: redis.Redis
+) -> None:
+    write('[[rule]]\nname = "d"\ndead = 1\nwithin = "1m"\n[[rule]]\nname = "s"\nscheduler_silent = "1s"\n')
+    client.set("postroom:dead", "oops")
+    assert alerts("check").code != 0
+    assert receiver.states == ["firing"]
