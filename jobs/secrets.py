@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 T = TypeVar("T")
 
@@ -148,7 +148,7 @@ def _masked(value: Any, names: Collection[str]) -> Any:
 
 def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
-        value = list(value.values())
+        value = [*value, *value.values()]
     if isinstance(value, list | tuple | set | frozenset):
         for item in value:
             yield from _leaves(item)
@@ -170,7 +170,11 @@ def _spellings(value: Any) -> Iterable[str]:
     if value is None or isinstance(value, bool):
         return ()
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    quoted = (repr(text)[1:-1], json.dumps(text)[1:-1], quote(text, safe="", errors="replace"))
+    data = text.encode(errors="replace")
+    quoted = (
+        *(repr(text)[1:-1], repr(data)[2:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]),
+        *(quote(data, safe=""), quote(data), quote_plus(data), quote_plus(data, safe="/")),
+    )
     lines = [line for line in text.splitlines() if len(line) >= _LINE]
     return {found for found in (text, *quoted, *lines) if len(found) >= SHORTEST and len(text) >= SHORTEST}
 
