@@ -4,11 +4,13 @@ import functools
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
+from postroom.jobs.errors import ConfigError
 
 ALERTS = "alerts"
 """The queue that hooks run in, where they do not say another."""
@@ -42,6 +44,31 @@ FIELDS = ("p:cause", "p:reason", "p:task", "p:fingerprint", "p:attempt")
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the stream of burials: jobs of one queue that were buried by one call."""
+
+    id: str
+    queue: str
+    jobs: Sequence[str]
+
+    @classmethod
+    def read(cls, entry: bytes, flat: Sequence[bytes]) -> "Entry":
+        """As the server replies it. What nobody of us wrote names no jobs."""
+        words = [text.decode(errors="replace") for text in flat]
+        fields = dict(zip(words[::2], words[1::2], strict=True))
+        try:
+            jobs = msgspec.json.decode(fields.get("jobs", "[]"), type=list[str])
+        except msgspec.MsgspecError:
+            jobs = []
+        return cls(entry.decode(), fields.get("queue", ""), jobs)
+
+    @property
+    def time(self) -> float:
+        """When it was written (seconds since the epoch)."""
+        return int(self.id.partition("-")[0]) / 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Hook:
     """Which burials a hook is told of; '': of every queue, of every task."""
 
@@ -61,7 +88,17 @@ def hook_job(hook: str, entry: str, job_id: str) -> str:
 
 
 def takes_burial(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` as a task, whose argument has come as JSON."""
+    """`function` as a task, whose argument has come as JSON.
+
+    Raises:
+        ConfigError: it cannot be called with one argument.
+    """
+    signature = inspect.signature(function)
+    try:
+        signature.bind(None)
+    except TypeError:
+        told = f"{function.__qualname__}{signature}"
+        raise ConfigError(f"@app.on_dead: {told} is called with a Burial: let it take one argument") from None
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)

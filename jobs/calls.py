@@ -93,7 +93,7 @@ def settle(name: str, space: Keys, queue: str, process: str, jobs: Sequence[Any]
         "failed": space.failed(queue),
         "scheduled": space.scheduled(queue),
     }
-    return script(name, _texts, space, keys, {"process": process, "queue_name": queue, **args}, jobs)
+    return script(name, texts, space, keys, {"process": process, "queue_name": queue, **args}, jobs)
 
 
 def join(space: Keys, process: str, lease: float, claims: Mapping[str, int], now: float | str = "") -> Call[bool]:
@@ -141,7 +141,7 @@ def announce(
 
 def sweep(space: Keys, lease: float) -> Call[list[str]]:
     """The processes whose lease has ended."""
-    return script("sweep", _texts, space, {"leases": space.leases(), "swept": space.swept()}, {"lease": lease})
+    return script("sweep", texts, space, {"leases": space.leases(), "swept": space.swept()}, {"lease": lease})
 
 
 def recover(space: Keys, process: str, *, resigned: bool = False, charged: Sequence[Any] = ()) -> Call[list[str]]:
@@ -153,7 +153,7 @@ def recover(space: Keys, process: str, *, resigned: bool = False, charged: Seque
     """
     keys = {"held": space.held(process), "leases": space.leases()}
     args = {"process": process, "now": "inf" if resigned else ""}
-    return script("recover", _texts, space, keys, args, charged)
+    return script("recover", texts, space, keys, args, charged)
 
 
 def promote(space: Keys, queue: str, limit: int) -> Call[int]:
@@ -284,7 +284,7 @@ def queue_names(space: Keys) -> Call[list[str]]:
     start = space.queue("")
     return Call(
         ("SMEMBERS", space.queues()),
-        lambda keys: sorted(key.removeprefix(start) for key in _texts(keys) if key.startswith(start)),
+        lambda keys: sorted(key.removeprefix(start) for key in texts(keys) if key.startswith(start)),
     )
 
 
@@ -312,7 +312,8 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode()
 
 
-def _texts(values: list[bytes]) -> list[str]:
+def texts(values: list[bytes]) -> list[str]:
+    """A reply of many strings."""
     return [value.decode(errors="replace") for value in values]
 
 

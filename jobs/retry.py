@@ -4,6 +4,7 @@ tenacity asks a strategy with a `RetryCallState`; here that state is rebuilt fro
 `stop_after_attempt`, `wait_exponential_jitter` and `retry_if_exception_type` mean what tenacity's documentation says.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -93,6 +94,8 @@ class Retry:
         if not asked and not self.retry(state):
             return Cause.NOT_RETRYABLE
         state.upcoming_sleep = error.delay if isinstance(error, RetryLater) else float(self.wait(state))
+        if math.isnan(state.upcoming_sleep):
+            raise ValueError(f"wait={self.wait!r} gave nan: it must give seconds")
         if self.stop(state):
             return Cause.EXHAUSTED
         return max(0.0, state.upcoming_sleep)

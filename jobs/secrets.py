@@ -69,7 +69,7 @@ def hidden(
     function: Callable[..., Any] | None, args: Sequence[Any], kwargs: Mapping[str, Any], names: Collection[str] = NAMES
 ) -> list[int | str]:
     """Which arguments are secret as a whole: the places of positional ones, the names of the others."""
-    by_place, rest, by_name = _parameters(function) if function else ([], None, {})
+    by_place, rest, by_name, _ = _parameters(function) if function else NOTHING_KNOWN
     found: list[int | str] = [] if function else list(range(len(args)))
     for at in range(len(args)):
         parameter = by_place[at] if at < len(by_place) else rest
@@ -85,10 +85,15 @@ def secret_values(
     """The values of a call that no text may hold, as `scrub` takes them. Those shorter than SHORTEST are left out."""
     # Of a function that is not known only names are judged: what may be anything would tear holes into every text.
     secret = hidden(function, args if function else (), kwargs, names)
-    found: set[str] = set()
-    for place, value in (*enumerate(args), *kwargs.items()):
-        for leaf in _leaves(value) if place in secret else _secret_leaves(value, names):
-            found.update(_spellings(leaf))
+    leaves = [
+        leaf
+        for place, value in (*enumerate(args), *kwargs.items())
+        for leaf in (_leaves(value) if place in secret else _secret_leaves(value, names))
+    ]
+    _, _, marked, defaults = _parameters(function) if function else NOTHING_KNOWN
+    for name, value in defaults.items():  # what the handler gets where the call says nothing
+        leaves += _leaves(value) if marked[name] or is_secret(name, names) else ()
+    found = {text for leaf in leaves for text in _spellings(leaf)}
     return sorted(found, key=len, reverse=True)
 
 
@@ -179,8 +184,9 @@ def _spellings(value: Any) -> Iterable[str]:
     return {found for found in (text, *quoted, *lines) if len(found) >= SHORTEST and len(text) >= SHORTEST}
 
 
-Parameters = tuple[list[str], str | None, dict[str, bool]]
-"""The names of positional parameters, that of `*args`, and whether each is marked; `**kwargs` is there as `**`."""
+Parameters = tuple[list[str], str | None, dict[str, bool], dict[str, Any]]
+"""The names of positional parameters, that of `*args`, whether each is marked, and the defaults; `**kwargs` is `**`."""
+NOTHING_KNOWN: Parameters = ([], None, {}, {})
 
 
 @lru_cache(maxsize=1024)
@@ -188,20 +194,22 @@ def _parameters(function: Callable[..., Any]) -> Parameters:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        return [], None, {}
+        return NOTHING_KNOWN
     try:
         hints = get_type_hints(function, include_extras=True)
     except Exception:  # a name that only type checkers know: judge by what is written
         hints = {}
-    by_place, rest, marked = [], None, {}
+    by_place, rest, marked, defaults = [], None, {}, {}
     for parameter in parameters:
         name = "**" if parameter.kind is parameter.VAR_KEYWORD else parameter.name
         marked[name] = _is_marked(hints.get(parameter.name, parameter.annotation))
+        if parameter.default is not parameter.empty:
+            defaults[name] = parameter.default
         if parameter.kind is parameter.VAR_POSITIONAL:
             rest = name
         elif parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}:
             by_place.append(name)
-    return by_place, rest, marked
+    return by_place, rest, marked, defaults
 
 
 def _is_marked(annotation: Any) -> bool:

@@ -38,6 +38,14 @@ def parse_rq_time(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def age(text: bytes | None, now: float) -> float | None:
+    """Seconds since a time that RQ wrote; None where it is none."""
+    try:
+        return max(0.0, now - parse_rq_time((text or b"").decode(errors="replace")).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
 def duration(text: str) -> float:
     """Seconds of `90s`, `15m`, `2h`, `1d` or `1w`.
 

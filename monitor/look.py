@@ -16,7 +16,7 @@ from postroom.jobs.failure import KEPT, failures
 from postroom.jobs.job import Job
 from postroom.jobs.keys import Keys
 from postroom.jobs.results import Listener
-from postroom.jobs.times import parse_rq_time
+from postroom.jobs.times import age
 from postroom.monitor import workers
 from postroom.monitor.facts import FailureFacts, JobFacts, QueueFacts, WaitsFor, WorkerFacts
 from postroom.monitor.why import PACE
@@ -72,13 +72,13 @@ def look_at_queue(broker: Broker, name: str) -> QueueFacts | None:
         as `look_at_job`.
     """
     keys = broker.keys
-    first = _ask(broker, {**workers.ask_who(keys), **_ask_duties(keys), "queues": calls.queue_names(keys)})
+    first = workers.ask(broker, {**workers.ask_who(keys), **_ask_duties(keys), "queues": calls.queue_names(keys)})
     known = workers.names(first, keys)
-    second = _ask(broker, {**workers.ask_what(keys, known), **_ask_queue(keys, name)})
+    second = workers.ask(broker, {**workers.ask_what(keys, known), **_ask_queue(keys, name)})
     enqueued = None
     if second["head"] is not None:
         enqueued = broker.run(calls.read(keys, second["head"], "enqueued_at"))["enqueued_at"]
-    facts = _queue(name, workers.living(known, first | second), first, second, _since(enqueued, first["now"]))
+    facts = _queue(name, workers.living(known, first | second), first, second, age(enqueued, first["now"]))
     return facts if name in first["queues"] or facts.paused or facts.waiting or facts.workers else None
 
 
@@ -118,12 +118,12 @@ class _Look:
             asked["score"] = Call(("ZSCORE", _REGISTRY[status](keys, queue), self._id), _float)
         if status == "deferred":
             command = ("SRANDMEMBER", keys.dependencies(self._id), MOST_DEPENDENCIES)
-            asked["dependencies"] = Call(command, _texts)
+            asked["dependencies"] = Call(command, calls.texts)
         in_line = status in {"queued", "created"}
         if in_line:
             asked |= _ask_place(keys, queue, self._id) | _ask_recent(keys, queue)
         looked = time.monotonic()
-        replies |= _ask(self._broker, asked)
+        replies |= workers.ask(self._broker, asked)
         alive = workers.living(known, replies)
         takers = [worker for worker in alive if queue in worker.queues]
         task = _task(stored)
@@ -132,12 +132,12 @@ class _Look:
         replies |= self._ask_more(replies, queue, takers, task, in_line=in_line)
         self.moved = replies["status"] != stored["status"]
         now, between = replies["now"], time.monotonic() - looked
-        waited = _since(stored["enqueued_at"], now) or 0.0
+        waited = age(stored["enqueued_at"], now) or 0.0
         place = _place(replies, between, sum(worker.threads for worker in takers), waited) if in_line else {}
         return JobFacts(
             id=self._id,
             status=status,
-            queue=_queue(queue, alive, replies, replies, _since(replies.get("head_enqueued"), now)),
+            queue=_queue(queue, alive, replies, replies, age(replies.get("head_enqueued"), now)),
             task=task,
             knows_task=_knows(takers, replies) if task else None,
             waits_for=_waits_for(replies, allowed=stored["allow_dependency_failures"] == b"1"),
@@ -166,7 +166,7 @@ class _Look:
                 for i, other in enumerate(replies[f"recent {kind}"]):
                     asked[f"{kind} {i}"] = calls.read(keys, other, "started_at", "ended_at")
             asked["later"] = _ask_place(keys, queue, self._id)[_end_of(replies)]
-        return _ask(self._broker, asked)
+        return workers.ask(self._broker, asked)
 
     def _end(self, stored: Stored, status: str) -> dict[str, Any]:
         """Why it failed."""
@@ -205,13 +205,9 @@ def _ask_recent(keys: Keys, queue: str) -> dict[str, Call[Any]]:
     """The jobs that ended last, if all are kept for the same time; but not what is kept for ever."""
     newest = ("(inf", "-inf", "LIMIT", 0, RECENT)
     return {
-        "recent finished": Call(("ZREVRANGEBYSCORE", keys.finished(queue), *newest), _texts),
-        "recent failed": Call(("ZREVRANGEBYSCORE", keys.failed(queue), *newest), _texts),
+        "recent finished": Call(("ZREVRANGEBYSCORE", keys.finished(queue), *newest), calls.texts),
+        "recent failed": Call(("ZREVRANGEBYSCORE", keys.failed(queue), *newest), calls.texts),
     }
-
-
-def _ask(broker: Broker, asked: Mapping[str, Call[Any]]) -> Replies:
-    return dict(zip(asked, broker.run_many(list(asked.values())), strict=True))
 
 
 def _queue(
@@ -248,21 +244,21 @@ def _pace(replies: Replies, kind: str, waited: float) -> float:
     """Jobs a second, of those that ended within PACE seconds."""
     now, count = replies["now"], len(replies[f"recent {kind}"])
     jobs = [replies[f"{kind} {i}"] for i in range(count)]
-    ages = [(age, job) for job in jobs if (age := _since(job["ended_at"], now)) is not None]
-    recent = [job for age, job in ages if age < min(waited, PACE)]
+    ended = [(ago, job) for job in jobs if (ago := age(job["ended_at"], now)) is not None]
+    recent = [job for ago, job in ended if ago < min(waited, PACE)]
     if len(recent) < FEW:
         # Also what ended before it came, though nobody may have had anything to do in between.
-        recent = [job for age, job in ages if age < PACE]
+        recent = [job for ago, job in ended if ago < PACE]
     if not recent:
         return 0.0
-    return len(recent) / max(0.001, *(_since(job["started_at"], now) or 0.0 for job in recent))
+    return len(recent) / max(0.001, *(age(job["started_at"], now) or 0.0 for job in recent))
 
 
 def _story(stored: Stored, now: float, *, in_line: bool) -> dict[str, Any]:
     """What happened to it so far."""
-    begun = _since(stored["started_at"], now)
-    enqueued = _since(stored["enqueued_at"], now)
-    ended = _since(stored["ended_at"], now)
+    begun = age(stored["started_at"], now)
+    enqueued = age(stored["enqueued_at"], now)
+    ended = age(stored["ended_at"], now)
     # RQ's requeue of a dead letter: the claim lets it begin anew.
     anew = in_line and stored["p:reason"] is not None
     return {
@@ -339,20 +335,8 @@ def _until(replies: Replies, now: float) -> float | None:
     return None if score is None or score in {-1.0, float("inf")} else score - now
 
 
-def _since(at: bytes | None, now: float) -> float | None:
-    """Seconds since a time that RQ wrote; None where it is none."""
-    try:
-        return max(0.0, now - parse_rq_time(_text(at)).timestamp())
-    except (ValueError, OverflowError):
-        return None
-
-
 def _text(value: bytes | None) -> str:
     return (value or b"").decode(errors="replace")
-
-
-def _texts(values: Sequence[bytes]) -> list[str]:
-    return [_text(value) for value in values]
 
 
 def _float(text: bytes | None) -> float | None:

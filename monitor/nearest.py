@@ -24,9 +24,9 @@ def nearest(broker: Broker, name: str) -> list[str]:
     queues = broker.run(calls.queue_names(keys))
     asked: list[calls.Call[list[str]]] = []
     for queue in queues[:QUEUES]:
-        asked.append(calls.Call(("LRANGE", keys.queue(queue), -EACH, -1), _texts))
+        asked.append(calls.Call(("LRANGE", keys.queue(queue), -EACH, -1), calls.texts))
         places = (keys.scheduled, keys.deferred, keys.finished, keys.failed, keys.canceled)
-        asked += [calls.Call(("ZREVRANGE", place(queue), 0, EACH - 1), _texts) for place in places]
+        asked += [calls.Call(("ZREVRANGE", place(queue), 0, EACH - 1), calls.texts) for place in places]
         asked.append(calls.Call(("ZREVRANGE", keys.wip(queue), 0, EACH - 1), _of_claims))
     ids = [job_id for found in broker.run_many(asked) for job_id in found][:IDS]
     begin = [one for one in (*queues, *ids) if one.startswith(name)]
@@ -35,9 +35,5 @@ def nearest(broker: Broker, name: str) -> list[str]:
     return list(dict.fromkeys([*begin, *like]))[:SHOWN]
 
 
-def _texts(values: list[bytes]) -> list[str]:
-    return [value.decode(errors="replace") for value in values]
-
-
 def _of_claims(members: list[bytes]) -> list[str]:
-    return [member.rpartition(":")[0] for member in _texts(members)]
+    return [member.rpartition(":")[0] for member in calls.texts(members)]

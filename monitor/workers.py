@@ -3,17 +3,35 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from postroom.jobs import calls
+from postroom.jobs.broker import Broker
 from postroom.jobs.calls import Call
 from postroom.jobs.keys import Keys
 from postroom.monitor.facts import WorkerFacts
 
 
+def ask(broker: Broker, asked: Mapping[str, Call[Any]]) -> dict[str, Any]:
+    """The replies of several calls, each under its call's name."""
+    return dict(zip(asked, broker.run_many(list(asked.values())), strict=True))
+
+
+def alive(broker: Broker) -> tuple[WorkerFacts, ...]:
+    """All workers that live.
+
+    Raises:
+        BrokerError: the server was not reached, or a key is of a foreign type.
+    """
+    who = ask(broker, ask_who(broker.keys))
+    found = names(who, broker.keys)
+    return living(found, who | ask(broker, ask_what(broker.keys, found)))
+
+
 def ask_who(keys: Keys) -> dict[str, Call[Any]]:
     """The calls whose replies `names` reads."""
     return {
-        "now": Call(("TIME",), lambda time: int(time[0]) + int(time[1]) / 1e6),
+        "now": calls.server_time(),
         "leases": Call(("ZRANGE", keys.leases(), 0, -1, "WITHSCORES"), _leases),
-        "workers": Call(("SMEMBERS", keys.workers()), _texts),
+        "workers": Call(("SMEMBERS", keys.workers()), calls.texts),
     }
 
 
@@ -61,10 +79,6 @@ def _leases(flat: Sequence[Any]) -> dict[str, float]:
 
 def _hash(flat: Sequence[Any]) -> dict[str, str]:
     return dict(zip(map(_text, flat[::2]), map(_text, flat[1::2]), strict=True))
-
-
-def _texts(values: Sequence[bytes]) -> list[str]:
-    return [_text(value) for value in values]
 
 
 def _text(value: bytes) -> str:

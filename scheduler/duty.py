@@ -32,6 +32,7 @@ class Rounds:
         self._app, self._duties = app, duties
         self._stopped = threading.Event()
         self._failing: set[str] = set()
+        self._begun: set[Duty] = set()
         self._threads = [
             threading.Thread(target=self._go, args=(duty,), name=f"postroom-{type(duty).__name__.lower()}", daemon=True)
             for duty in duties
@@ -40,20 +41,28 @@ class Rounds:
             thread.start()
 
     def stop(self) -> None:
-        """End after the round under way."""
+        """End after the round under way. A process that has lived for less than one, as a burst may, makes it now."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
+        for duty in self._duties:
+            if duty not in self._begun and not self._round(duty):
+                return
 
     def _go(self, duty: Duty) -> None:
-        name = type(duty).__name__
         while not self._stopped.wait(duty.every):
-            try:
-                duty.do(self._app)
-            except Exception as error:  # whatever was wrong with this round, the next one may do
-                self._say_once("The duties" if isinstance(error, Unavailable) else name, error)
-                continue
-            self._failing -= {"The duties", name}
+            self._begun.add(duty)
+            self._round(duty)
+
+    def _round(self, duty: Duty) -> bool:
+        name = type(duty).__name__
+        try:
+            duty.do(self._app)
+        except Exception as error:  # whatever was wrong with this round, the next one may do
+            self._say_once("The duties" if isinstance(error, Unavailable) else name, error)
+            return False
+        self._failing -= {"The duties", name}
+        return True
 
     def _say_once(self, who: str, error: Exception) -> None:
         if who not in self._failing:

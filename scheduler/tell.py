@@ -1,14 +1,13 @@
 """The duty of telling: each hook hears of each job that became a dead letter, by a job of its own."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
-from postroom.jobs.burial import FIELDS, Burial, hook_job
-from postroom.jobs.errors import BrokerError
+from postroom.jobs.burial import FIELDS, Burial, Entry, hook_job
+from postroom.jobs.errors import BrokerError, ScriptFailed
 from postroom.jobs.messages import BATCH_JOBS, Placement, batch_of_known
 
 TURN = 0.8
@@ -26,35 +25,16 @@ class Tell:
 
     def do(self, app: Postroom) -> None:
         """One round."""
+        refused = None
         for name in app.hooks:
-            if app.broker.run(calls.turn(app.keys, f"hook:{name}", TURN)):
-                while _tell(app, name):
-                    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One entry of the stream."""
-
-    id: str
-    queue: str
-    jobs: Sequence[str]
-
-    @classmethod
-    def read(cls, entry: bytes, flat: Sequence[bytes]) -> "_Entry":
-        """As the server replies it. What nobody of us wrote names no jobs."""
-        texts = [text.decode(errors="replace") for text in flat]
-        fields = dict(zip(texts[::2], texts[1::2], strict=True))
-        try:
-            jobs = msgspec.json.decode(fields.get("jobs", "[]"), type=list[str])
-        except msgspec.MsgspecError:
-            jobs = []
-        return cls(entry.decode(), fields.get("queue", ""), jobs)
-
-    @property
-    def time(self) -> float:
-        """When it was written (seconds since the epoch)."""
-        return int(self.id.partition("-")[0]) / 1000
+            try:
+                if app.broker.run(calls.turn(app.keys, f"hook:{name}", TURN)):
+                    while _tell(app, name):
+                        pass
+            except ScriptFailed as error:
+                refused = error  # the other hooks shall be told all the same
+        if refused is not None:
+            raise refused
 
 
 def _tell(app: Postroom, name: str) -> bool:
@@ -65,7 +45,7 @@ def _tell(app: Postroom, name: str) -> bool:
     )
     start = seen or f"{int((now - BEFORE) * 1000)}-0"
     command = ("XRANGE", keys.dead(), f"({start}", "+", "COUNT", ENTRIES)
-    entries = app.broker.run(calls.Call(command, lambda rows: [_Entry.read(*row) for row in rows]))
+    entries = app.broker.run(calls.Call(command, lambda rows: [Entry.read(*row) for row in rows]))
     options = app.tasks[name].prepared.options
     wanted = _burials(app, name, entries)
     made = {hook_job(name, entry, burial.id): (msgspec.to_builtins(burial),) for entry, burial in wanted}
@@ -78,7 +58,7 @@ def _tell(app: Postroom, name: str) -> bool:
     return moved and len(entries) == ENTRIES
 
 
-def _burials(app: Postroom, name: str, entries: Sequence[_Entry]) -> Iterator[tuple[str, Burial]]:
+def _burials(app: Postroom, name: str, entries: Sequence[Entry]) -> Iterator[tuple[str, Burial]]:
     """What the hook wants of the entries' jobs. Of a job that is gone by now only id and queue are known."""
     named = [(entry, job_id) for entry in entries for job_id in entry.jobs]
     stored = app.broker.try_many([calls.read(app.keys, job_id, *FIELDS) for _, job_id in named]) if named else []

@@ -178,9 +178,9 @@ class DeadLetters:
         for queue in queues:
             record = self._keys.undo_record(action.id, queue)
             start = 0
-            while ids := self._broker.run(calls.Call(("ZREVRANGE", record, start, start + BATCH - 1), _texts)):
+            while ids := self._broker.run(calls.Call(("ZREVRANGE", record, start, start + BATCH - 1), calls.texts)):
                 call = calls.move("undo", self._keys, queue, action.id, ids, verb=action.verb)
-                for job_id, reply in zip(ids, _texts(self._broker.run(call)), strict=True):
+                for job_id, reply in zip(ids, calls.texts(self._broker.run(call)), strict=True):
                     moved.add(job_id, None if reply == "undone" else reply)
                 start += len(ids)
                 progress(moved.count)
@@ -216,7 +216,7 @@ class DeadLetters:
         moved = Moved(action.id)
         args = {"about": action.about, "replace": "1" if replace else ""}
         for queue, ids, jobs in self._import_batches(lines):
-            replies = _texts(self._broker.run(calls.move("import", self._keys, queue, action.id, jobs, **args)))
+            replies = calls.texts(self._broker.run(calls.move("import", self._keys, queue, action.id, jobs, **args)))
             for job_id, reply in zip(ids, replies, strict=True):
                 moved.add(job_id, None if reply in {"imported", "replaced"} else reply)
             progress(moved.count)
@@ -280,7 +280,7 @@ class DeadLetters:
         for queue in self._broker.run(calls.queue_names(self._keys)):
             left = NEAREST_OF - len(known) - 1
             command = ("ZREVRANGE", self._keys.failed(queue), 0, left)
-            known += self._broker.run(calls.Call(command, _texts)) if left >= 0 else []
+            known += self._broker.run(calls.Call(command, calls.texts)) if left >= 0 else []
         begins = [other for other in known if len(job_id) >= 4 and other.startswith(job_id)]
         return begins[:3] or difflib.get_close_matches(job_id, known, 3)
 
@@ -321,7 +321,3 @@ def _count(moved: Moved, ids: list[str], replies: list[int]) -> None:
 
 def _unmoved(ids: list[str], replies: list[int]) -> set[str]:
     return {job_id for job_id, reply in zip(ids, replies, strict=True) if not reply}
-
-
-def _texts(values: list[bytes]) -> list[str]:
-    return [value.decode(errors="replace") for value in values]

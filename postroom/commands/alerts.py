@@ -13,11 +13,11 @@ from postroom.commands.target import json_option, log_to_terminal, quick_app, ur
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import ConfigError, PostroomError
 from postroom.jobs.failure import one_line
-from postroom.scheduler.alerts import FILE, find_rules
-from postroom.scheduler.alerts.duties import deliver, judge, send, states
-from postroom.scheduler.alerts.notice import Notice, State
-from postroom.scheduler.alerts.rules import Rule, Rules, read_rules
-from postroom.scheduler.alerts.webhook import NotTaken, Refused
+from postroom.monitor.alerts import FILE, find_rules
+from postroom.monitor.alerts.duties import deliver, judge, send, states
+from postroom.monitor.alerts.notice import Notice, State
+from postroom.monitor.alerts.rules import Rule, Rules, read_rules
+from postroom.monitor.alerts.webhook import NotTaken, Refused
 
 
 @click.group()

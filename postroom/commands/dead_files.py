@@ -21,6 +21,7 @@ from postroom.commands.dead_options import (
     plural,
     preview,
     report,
+    undo_hint,
     yes_option,
 )
 from postroom.commands.target import json_option, quick_app, url_option
@@ -84,7 +85,7 @@ def load(file: str, replace: bool, yes: bool, url: str | None, as_json: bool) ->
             confirm("Import them?", yes, as_json)
         lines.seek(0)
         moved = dead.load(read(lines), replace=replace, progress=counting("Imported", count))
-    text = f"Imported {plural(moved.count)}. For 15 minutes: postroom dead undo"
+    text = f"Imported {plural(moved.count)}.{undo_hint(moved)}"
     report(moved, text, as_json, _TAKEN, verb="import")
 
 

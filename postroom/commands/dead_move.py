@@ -21,6 +21,7 @@ from postroom.commands.dead_options import (
     plural,
     preview,
     report,
+    undo_hint,
     yes_option,
 )
 from postroom.commands.target import json_option, quick_app, url_option
@@ -38,7 +39,6 @@ _SINCE = {
     "gone": "no longer on the server",
     "expired": "its 15 minutes are over",
 }
-UNDO_HINT = "For 15 minutes: postroom dead undo"
 
 
 @click.command()
@@ -77,7 +77,7 @@ def redrive(
     stages = Canary(wait=wait, told=_stage_line()) if canary else None
     moved = dead.redrive(wanted, to=to, rate=rate, canary=stages, progress=counting("Redriven", count))
     stopped = {"stopped": _stopped(moved, count)} if moved.stopped else {}
-    text = f"Redrove {plural(moved.count)}. {UNDO_HINT}"
+    text = f"Redrove {plural(moved.count)}.{undo_hint(moved)}"
     report(moved, text, as_json, _CHANGED, verb="redrive", **stopped)
     if moved.stopped:
         click.echo(stopped["stopped"], err=True)
@@ -97,7 +97,7 @@ def purge(ids: tuple[str, ...], everything: bool, yes: bool, url: str | None, as
     count = _announce(dead, wanted, "purge", yes, as_json)
     if count:
         moved = dead.purge(wanted, progress=counting("Purged", count))
-        report(moved, f"Purged {plural(moved.count)}. {UNDO_HINT}", as_json, _CHANGED, verb="purge")
+        report(moved, f"Purged {plural(moved.count)}.{undo_hint(moved)}", as_json, _CHANGED, verb="purge")
 
 
 @click.command()

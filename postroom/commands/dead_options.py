@@ -144,6 +144,11 @@ def report(moved: Moved, text: str, as_json: bool, why: Mapping[str, str], **mor
         click.echo(f"  they are: {shown}{' …' if sum(moved.left.values()) > len(moved.left_ids) else ''}")
 
 
+def undo_hint(moved: Moved) -> str:
+    """How to undo that; '' where nothing was moved: an undo would be of the action before."""
+    return " For 15 minutes: postroom dead undo" if moved.count else ""
+
+
 def plural(count: int) -> str:
     """`1 dead letter`, `2 dead letters`."""
     return f"{count:,} dead letter{'' if count == 1 else 's'}"

@@ -6,7 +6,8 @@ import threading
 import click
 
 from postroom.commands.target import load_app, log_to_terminal, reach, verbose_option
-from postroom.scheduler import Rounds, duties
+from postroom.duties import duties
+from postroom.scheduler import Rounds
 
 
 @click.command()

@@ -6,8 +6,9 @@ import sys
 import click
 
 from postroom.commands.target import load_app, log_to_terminal, reach, verbose_option
+from postroom.duties import duties
 from postroom.jobs.observers import FLUSH
-from postroom.scheduler import Rounds, duties
+from postroom.scheduler import Rounds
 from postroom.workers.pool import Pool
 from postroom.workers.worker import Orders
 

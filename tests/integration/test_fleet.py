@@ -6,7 +6,6 @@ import json
 import re
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -103,14 +102,6 @@ DEAD = {
     "broken": ("undecodable", r"not JSON: ", 1),
 }
 """For each task that fails: the cause, the reason, and how many of its executions are kept."""
-
-
-@pytest.fixture
-def sentry() -> Iterator[SentryServer]:
-    """A Sentry that takes real envelopes."""
-    server = SentryServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture

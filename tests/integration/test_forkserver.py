@@ -75,8 +75,10 @@ def test_a_worker_process_is_forked_and_is_the_pools_child(shop: Program, app: P
     # When it is killed, the pool sees how it died, and forks another
     os.kill(child, signal.SIGKILL)
     worker.says("died by signal 9 (SIGKILL)")
-    (second,) = until(lambda: children(worker.pid))
-    assert app.enqueue("jobs.pid", queue="q").result(20) == second
+    second = app.enqueue("jobs.pid", queue="q").result(20)
+    assert second != child
+    assert [(pid, name(pid)) for pid in children(worker.pid)] == [(second, "postroom-worker")]
+    assert worker.log.count("died by") == 1
     stop(worker)
 
 

@@ -9,8 +9,9 @@ import pytest
 import redis
 
 from postroom import Burial, Postroom
+from postroom.duties import duties
 from postroom.jobs import calls
-from postroom.scheduler import duties
+from postroom.jobs.errors import ScriptFailed
 from postroom.scheduler.tell import BEFORE, Tell
 from tests.integration.programs import Program, burst, until
 from tests.servers import Server
@@ -182,3 +183,33 @@ def test_two_pools(program: Program, app: Postroom) -> None:
     until(lambda: told.exists() and len(told.read_text().splitlines()) >= 20)
     time.sleep(2.5)  # two more rounds of both
     assert sorted(told.read_text().splitlines()) == sorted(f"{job_id} ValueError: no address" for job_id in ids)
+
+
+def test_a_burst_that_is_shorter_than_a_round_is_told(program: Program, app: Postroom, client: redis.Redis) -> None:
+    program.write(
+        "jobs.py",
+        "from postroom import Postroom\napp = Postroom()\n"
+        "@app.task(queue='mail', retry=None)\ndef send():\n    raise ValueError('no')\n"
+        "@app.on_dead\ndef tell(burial):\n    pass\n",
+    )
+    app.using("jobs.send", queue="mail").enqueue_many([()] * 3)
+    worker = program.start("-m", "postroom", "worker", "jobs:app", "mail", "--burst")
+    assert worker.wait() == 0, worker.log
+    assert client.llen("rq:queue:alerts") == 3
+
+
+def test_a_hook_whose_queue_is_foreign_keeps_no_other_waiting(
+    app: Postroom, heard: list[Burial], client: redis.Redis
+) -> None:
+    @app.on_dead(name="first", runs_in="foreign")
+    def first(burial: Burial) -> None:
+        heard.append(burial)
+
+    declare(app, heard)
+    client.set("rq:queue:foreign", "foreign")
+    job = app.enqueue("send", 7, queue="mail")
+    burst(app, "mail")
+    with pytest.raises(ScriptFailed, match="WRONGTYPE"):
+        Tell().do(app)
+    burst(app, "alerts")
+    assert [burial.id for burial in heard] == [job.id]

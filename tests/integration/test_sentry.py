@@ -68,14 +68,6 @@ with sentry_sdk.start_transaction(name="checkout", op="http.server") as transact
 
 
 @pytest.fixture
-def sentry() -> Iterator[SentryServer]:
-    """The server."""
-    server = SentryServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def shop(program: Program) -> Program:
     """The shop's folder."""
     program.write("shop.py", SHOP)
@@ -126,14 +118,19 @@ def test_the_canary_appears_nowhere(shop: Program, sentry: SentryServer, client:
     said = {"log": log, **{f"envelope {at}": text for at, text in enumerate(sentry.raw)}}
     said |= {key: text.decode() for key, text in everything(client)}
     for arguments in (["list"], ["list", "--json"], ["list", "--group-by", "fingerprint"]):
-        said[" ".join(arguments)] = shop.run("-m", "postroom", "dead", *arguments).stdout
+        done = shop.run("-m", "postroom", "dead", *arguments)
+        assert done.returncode == 0, done.stderr
+        said[" ".join(arguments)] = done.stdout
     for job_id in ids:
         for flags in ([], ["--json"], ["--arguments"], ["--json", "--arguments"]):
             done = shop.run("-m", "postroom", "dead", "show", job_id, *flags)
             assert done.returncode == 0, done.stderr
             said[f"show {job_id} {flags}"] = done.stdout + done.stderr
-    while (message := heard.get_message()) is not None:
+    while (message := heard.get_message(timeout=0.5)) is not None:
         said[f"event {len(said)}"] = repr(message)
+    # Where there is nothing to search, nothing is found.
+    assert {event["tags"]["job_id"] for event in sentry.of("event")} == set(ids)
+    assert sum('"buried"' in text for place, text in said.items() if place.startswith("event ")) == len(ids)
     leaks = {place: text for place, text in said.items() if CANARY in text or OTHER in text}
     assert not leaks, sorted(leaks)
     assert "refused '***' and *** for order 7" in log
@@ -199,12 +196,23 @@ def test_a_dsn_in_the_environment_is_enough(shop: Program, sentry: SentryServer,
     assert sorted(event["tags"]["cause"] for event in sentry.of("event")) == ["not-retryable", "unknown-task"]
 
 
-def test_nothing_without_a_dsn(shop: Program, sentry: SentryServer, client: redis.Redis) -> None:
+def test_sentry_sdk_is_imported_where_a_dsn_is_set(program: Program, app: Postroom, sentry: SentryServer) -> None:
+    program.write(
+        "shop.py",
+        "import sys\nfrom postroom import Postroom\napp = Postroom()\n"
+        "@app.task(queue='mail')\ndef imported():\n    return 'sentry_sdk' in sys.modules\n",
+    )
+    for environ in ({}, {"SENTRY_DSN": sentry.dsn}):
+        job_id = call(program, "imported.enqueue()")
+        burst(program, **environ)
+        assert app.job(job_id).result(timeout=1) is bool(environ)
+
+
+def test_nothing_without_a_dsn(shop: Program, client: redis.Redis) -> None:
     job_id = call(shop, f"charge.enqueue(7, {CANARY!r})")
     assert client.hget(f"rq:job:{job_id}", "p:trace") is None
     burst(shop)
     assert client.zcard("rq:failed:mail") == 1
-    assert sentry.raw == []
 
 
 def test_a_killed_process_and_poison_are_events(shop: Program, sentry: SentryServer) -> None:

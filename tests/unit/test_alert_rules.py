@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from postroom import ConfigError, Postroom
+from postroom.duties import duties
 from postroom.jobs.settings import Settings
-from postroom.scheduler import duties
-from postroom.scheduler.alerts import find_rules
-from postroom.scheduler.alerts.measure import Measured
-from postroom.scheduler.alerts.notice import State, notices
-from postroom.scheduler.alerts.rules import Rule, Rules, Webhook, read_rules
-from postroom.scheduler.alerts.webhook import signature
+from postroom.monitor.alerts import find_rules
+from postroom.monitor.alerts.measure import Measured
+from postroom.monitor.alerts.notice import State, notices
+from postroom.monitor.alerts.rules import Rule, Rules, Webhook, read_rules
+from postroom.monitor.alerts.webhook import signature
 
 KEY = bytes(range(24))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

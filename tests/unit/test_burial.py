@@ -83,6 +83,16 @@ def test_what_is_wrong_is_named(given: Any, said: str, app_without_server: Apps)
     assert said in str(raised.value)
 
 
+def test_a_function_that_takes_no_burial_is_refused(app_without_server: Apps) -> None:
+    def page() -> None: ...
+    def call(number: int, burial: Burial) -> None: ...
+
+    wrong: tuple[Any, ...] = (page, call)
+    for function in wrong:
+        with pytest.raises(ConfigError, match=f"{function.__name__}.*is called with a Burial"):
+            app_without_server().on_dead(name="x")(function)
+
+
 def test_two_of_one_name(app_without_server: Apps) -> None:
     app = app_without_server()
     app.on_dead(queue="mail")(tell)

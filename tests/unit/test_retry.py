@@ -186,3 +186,8 @@ def test_retry_later_takes_the_place_of_the_wait_and_is_stopped_by_the_stop() ->
 def test_an_impossible_delay_is_named(delay: Any) -> None:
     with pytest.raises(ConfigError, match=re.escape(repr(delay))):
         RetryLater(delay)
+
+
+def test_a_wait_that_is_no_number_is_told() -> None:
+    with pytest.raises(ValueError, match="gave nan"):
+        Retry(wait=lambda _: float("nan")).decide(1, time.time(), ConnectionError())

@@ -82,3 +82,10 @@ def test_however_it_is_quoted(pin: str, told: str) -> None:
 
 def test_the_keys_of_a_secret_dict_are_secret() -> None:
     assert Veil(handler, (1, {"keyleak": "value"}), {})("['keyleak']") == f"['{MASK}']"
+
+
+def test_the_default_of_a_secret_parameter_is_secret() -> None:
+    def charge(order: int, pin: Secret[str] = "default-pin", api_key: str = "default-key", note: str = "plain") -> None:
+        """A task."""
+
+    assert Veil(charge, (1,), {})("default-pin default-key plain") == f"{MASK} {MASK} plain"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from postroom.scheduler.alerts.rules import Webhook
-from postroom.scheduler.alerts.webhook import NotTaken, Refused, is_public, post, resolve, signature
+from postroom.monitor.alerts.rules import Webhook
+from postroom.monitor.alerts.webhook import NotTaken, Refused, is_public, post, resolve, signature
 
 PUBLIC = ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822", "2002:5db8:d822::1"]
 INNER = [

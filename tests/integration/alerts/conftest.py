@@ -1,19 +1,17 @@
 """What the tests of alerts share: a receiver, and files of rules."""
 
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from postroom.__main__ import main
-from postroom.scheduler.alerts.rules import Rules, read_rules
+from postroom.monitor.alerts.rules import Rules, read_rules
 from tests.integration.alerts.receiver import SECRET, Receiver, receiving
-from tests.integration.dead.conftest import Said
-from tests.servers import Server
+from tests.integration.programs import Command
 
 Write = Callable[[str], Rules]
-Alerts = Callable[..., Said]
+Alerts = Command
 
 
 @pytest.fixture
@@ -41,19 +39,6 @@ def write(receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def alerts(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Alerts:
-    """`postroom alerts …` on the session's server."""
-    monkeypatch.setenv("POSTROOM_REDIS_URL", server.url)
-
-    def run(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["postroom", "alerts", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        else:
-            code = 0
-        return Said(int(code or 0), *capsys.readouterr())
-
-    return run
+def alerts(command: Command) -> Alerts:
+    """`postroom alerts …`."""
+    return partial(command, "alerts")

@@ -119,8 +119,8 @@ def test_a_wrong_file_stops_the_start(verb: str, program: Program) -> None:
 
 def test_no_client_is_imported_where_there_are_no_rules(write: Write) -> None:
     check = (
-        "import sys; from postroom import Postroom; from postroom.scheduler import duties\n"
-        "duties(Postroom('redis://x')); print('postroom.scheduler.alerts.webhook' in sys.modules)"
+        "import sys; from postroom import Postroom; from postroom.duties import duties\n"
+        "duties(Postroom('redis://x')); print('postroom.monitor.alerts.webhook' in sys.modules)"
     )
     path = write("").path
 

@@ -10,10 +10,10 @@ import redis
 from rq import Queue, Worker
 
 from postroom import Postroom
-from postroom.scheduler.alerts import duties
-from postroom.scheduler.alerts.duties import deliver, judge
-from postroom.scheduler.alerts.measure import Measured, measure
-from postroom.scheduler.alerts.rules import Rule, Rules
+from postroom.monitor.alerts import duties
+from postroom.monitor.alerts.duties import deliver, judge
+from postroom.monitor.alerts.measure import Measured, measure
+from postroom.monitor.alerts.rules import Rule, Rules
 from postroom.scheduler.recover import Recover
 from tests.integration.alerts.conftest import Write
 from tests.integration.alerts.receiver import Receiver
@@ -190,4 +190,21 @@ def test_a_state_that_another_version_wrote_begins_anew(
     client.hset("postroom:alerts", "r", '{"no": "state"}')
     client.hset("postroom:notices", "n", '{"no": "notice"}')
     assert look(rules) == [True]
+    assert receiver.states == ["firing"]
+
+
+def test_the_oldest_of_the_first_hundred(app: Postroom, client: redis.Redis) -> None:
+    prepared = app.using("none", queue="q")
+    canceled = prepared.enqueue_many([()] * 50)
+    old = prepared.enqueue()
+    for job_id in canceled:
+        app.job(job_id).cancel()
+    client.hset(f"rq:job:{old.id}", "enqueued_at", "2001-01-01T00:00:00.000000Z")
+    client.lpush("rq:queue:q", prepared.enqueue().id)  # a younger one in front
+    assert measure(app.broker, Rule("r", "oldest", 60), time.time()).bad
+
+
+def test_another_rule_of_the_same_name_begins_anew(app: Postroom, write: Write, look: Look, receiver: Receiver) -> None:
+    assert look(write('[[rule]]\nname="r"\nscheduler_silent="1s"\n')) == [True]
+    assert look(write('[[rule]]\nname="r"\noldest="1s"\n')) == [False]
     assert receiver.states == ["firing"]

@@ -12,11 +12,11 @@ import pytest
 import trustme
 
 from postroom import Postroom
-from postroom.scheduler.alerts import duties
-from postroom.scheduler.alerts.duties import deliver, judge
-from postroom.scheduler.alerts.notice import Notice
-from postroom.scheduler.alerts.rules import Rules, Webhook
-from postroom.scheduler.alerts.webhook import NotTaken, Refused, post
+from postroom.monitor.alerts import duties
+from postroom.monitor.alerts.duties import deliver, judge
+from postroom.monitor.alerts.notice import Notice
+from postroom.monitor.alerts.rules import Rules, Webhook
+from postroom.monitor.alerts.webhook import NotTaken, Refused, post
 from postroom.scheduler.recover import Recover
 from tests.integration.alerts.conftest import Write
 from tests.integration.alerts.receiver import KEY, Receiver, forever, receiving, status

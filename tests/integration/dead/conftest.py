@@ -1,58 +1,19 @@
 """What the tests of `postroom dead` share: a shop whose handler can be broken and mended, and the real command."""
 
-import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import pytest
 
 from postroom import Postroom
-from postroom.__main__ import main
-from tests.integration.programs import burst
-from tests.servers import Server
+from tests.integration.programs import Command, burst
 
-
-@dataclass(frozen=True)
-class Said:
-    """What a command left: its exit code, stdout, stderr."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[Any]:
-        """The JSON documents on stdout, one a line."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Dead = Callable[..., Said]
+Dead = Command
 
 
 @pytest.fixture
-def dead(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Dead:
-    """`postroom dead …` on the session's server, nobody at the terminal."""
-    monkeypatch.setenv("POSTROOM_REDIS_URL", server.url)
-
-    def run(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["postroom", "dead", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        else:
-            code = 0
-        return Said(int(code or 0), *capsys.readouterr())
-
-    return run
+def dead(command: Command) -> Dead:
+    """`postroom dead …`."""
+    return partial(command, "dead")
 
 
 class Shop:

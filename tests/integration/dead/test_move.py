@@ -185,18 +185,18 @@ def test_a_canary_that_nobody_runs_is_late(dead: Dead, shop: Shop, client: Any) 
 # Undo ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [("redrive", "--all"), ("redrive", "--all", "--to", "late"), ("purge", "--all")])
-def test_undo_leaves_everything_as_it_was(command: tuple[str, ...], dead: Dead, shop: Shop, client: Any) -> None:
+@pytest.mark.parametrize("verb", [("redrive", "--all"), ("redrive", "--all", "--to", "late"), ("purge", "--all")])
+def test_undo_leaves_everything_as_it_was(verb: tuple[str, ...], dead: Dead, shop: Shop, client: Any) -> None:
     shop.kill(*range(5))
     shop.kill(6, queue="late")
     before = left(client)
-    assert dead(*command, "--yes").code == 0
+    assert dead(*verb, "--yes").code == 0
     assert left(client) != before
 
     said = dead("undo", "--yes")
 
     assert said.code == 0
-    assert f"Undo the {command[0]} of 6 dead letters" in said.out
+    assert f"Undo the {verb[0]} of 6 dead letters" in said.out
     assert "Undone for 6 dead letters." in said.out
     assert left(client) == before
     again = dead("undo", "--yes")

@@ -16,10 +16,10 @@ from postroom.jobs.errors import ScriptFailed
 from postroom.jobs.failure import Cause, one_line
 from postroom.jobs.retry import Retry
 from postroom.jobs.times import span
-from postroom.scheduler.alerts.measure import measure
-from postroom.scheduler.alerts.notice import Notice, State, notices
-from postroom.scheduler.alerts.rules import LOG, Rule, Rules, read_rules
-from postroom.scheduler.alerts.webhook import NotTaken, Refused, post
+from postroom.monitor.alerts.measure import measure
+from postroom.monitor.alerts.notice import Notice, State, notices
+from postroom.monitor.alerts.rules import LOG, Rule, Rules, read_rules
+from postroom.monitor.alerts.webhook import NotTaken, Refused, post
 
 log = logging.getLogger("postroom.alerts")
 
@@ -86,7 +86,9 @@ def judge(app: Postroom, rules: Rules) -> list[tuple[Rule, State]]:
 def _judge(app: Postroom, rule: Rule) -> State:
     keys = app.keys
     stored, now = app.broker.run_many([_state(app, rule), calls.server_time()])
-    before = _read(stored, State) or State(False, now, "")
+    before = _read(stored, State)
+    if before is None or before.kind != rule.kind:  # a name that another rule had
+        before = State(False, now, "")
     after = before.next(rule, measure(app.broker, rule, now), now)
     if _text(after) != stored:
         told = {notice.id: _text(notice) for notice in notices(rule, before, after)}
@@ -129,9 +131,10 @@ def deliver(app: Postroom, rules: Rules) -> None:
         for text, notice in first.values()
         if notice.due <= now and (_knows(rules, notice) or now - notice.at > FORGOTTEN)
     ]
+    ahead = now - time.time()
     if due:
         with ThreadPoolExecutor(min(8, len(due)), "postroom-notice") as threads:
-            for result in [threads.submit(_deliver, app, rules, text, notice, now) for text, notice in due]:
+            for result in [threads.submit(_deliver, app, rules, text, notice, ahead) for text, notice in due]:
                 result.result()
 
 
@@ -150,8 +153,9 @@ def send(rules: Rules, notice: Notice) -> str:
     raise Refused("there is no such webhook any more")
 
 
-def _deliver(app: Postroom, rules: Rules, stored: str, notice: Notice, now: float) -> None:
-    webhook = rules.webhooks.get(notice.target)
+def _deliver(app: Postroom, rules: Rules, stored: str, notice: Notice, ahead: float) -> None:
+    """Try once. `ahead`: seconds that the server's clock is ahead of ours; others may have waited in front of us."""
+    webhook, now = rules.webhooks.get(notice.target), time.time() + ahead
     attempt, first = notice.attempt + 1, notice.first or now
     # It is ours when it is not due for others; where we die over it, it will be.
     held = now + HELD + (webhook.timeout if webhook else 0.0)
@@ -161,11 +165,10 @@ def _deliver(app: Postroom, rules: Rules, stored: str, notice: Notice, now: floa
     try:
         send(rules, notice)
     except (Refused, NotTaken) as error:
-        # By our own clock: the policy asks how long ago the first attempt was.
-        wait = RETRY.decide(attempt, time.time() - (now - first), error)
+        wait = RETRY.decide(attempt, first - ahead, error)
         told = (notice.target, notice.text, one_line(error))
         if not isinstance(wait, Cause):
-            _swap(app, notice.id, _text(ours), _text(msgspec.structs.replace(ours, due=now + wait)))
+            _swap(app, notice.id, _text(ours), _text(msgspec.structs.replace(ours, due=time.time() + ahead + wait)))
             log.warning("%s was not told, again in %s: %s: %s", told[0], span(wait), *told[1:])
             return
         log.error("%s was not told, and will not be: %s: %s", *told)

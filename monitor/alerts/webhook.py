@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from postroom.jobs.failure import one_line
-from postroom.scheduler.alerts.rules import Webhook
+from postroom.monitor.alerts.rules import Webhook
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

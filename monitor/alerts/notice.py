@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from postroom.jobs.times import span
-from postroom.scheduler.alerts.measure import Measured
-from postroom.scheduler.alerts.rules import Rule
+from postroom.monitor.alerts.measure import Measured
+from postroom.monitor.alerts.rules import Rule
 
 
 class State(msgspec.Struct, frozen=True):
@@ -21,13 +21,15 @@ class State(msgspec.Struct, frozen=True):
     value: float | None = None
     against: float = 0.0
     """Since when what is found speaks against `firing`; 0: it does not."""
+    kind: str = ""
+    """Of the rule that it is of."""
 
     def next(self, rule: Rule, found: Measured, now: float) -> "State":
         """How it stands after this look."""
         against = 0.0 if found.bad == self.firing else self.against or now
         if against and now - against >= (rule.calm if self.firing else rule.lasting):
-            return State(found.bad, now, found.text, found.value)
-        return State(self.firing, self.since, found.text, found.value, against)
+            return State(found.bad, now, found.text, found.value, kind=rule.kind)
+        return State(self.firing, self.since, found.text, found.value, against, rule.kind)
 
 
 class Notice(msgspec.Struct, frozen=True):
