@@ -69,8 +69,13 @@ def claim(
     limit: int,
     lease: float,
     now: float | str = "",
+    more: Sequence[str] = (),
 ) -> Call[list[Any]]:
-    """Claim up to `limit` jobs for `process`; the reply is a token and rows (claim.lua), or PAUSED, or GONE."""
+    """Claim up to `limit` jobs for `process`; the reply is a token and rows (claim.lua), or PAUSED, or GONE.
+
+    Args:
+        more: fields that the rows shall have besides.
+    """
     keys = {
         "queue": space.queue(queue),
         "wip": space.wip(queue),
@@ -80,7 +85,7 @@ def claim(
         "paused": space.paused(),
     }
     args = {"process": process, "queue_name": queue, "request": request, "limit": limit, "lease": lease, "now": now}
-    return script("claim", list, space, keys, args)
+    return script("claim", list, space, keys, args, more)
 
 
 def settle(name: str, space: Keys, queue: str, process: str, jobs: Sequence[Any], **args: Any) -> Call[list[str]]:

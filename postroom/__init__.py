@@ -2,10 +2,11 @@
 
 from postroom.embedded import ensure_running
 from postroom.integrations import activate
-from postroom.jobs.app import Postroom, after_load
+from postroom.jobs.app import Postroom
 from postroom.jobs.broker import SCHEMES
 from postroom.jobs.burial import Burial
 from postroom.jobs.context import current_job
+from postroom.jobs.declarations import after_load
 from postroom.jobs.errors import (
     ConfigError,
     DuplicateJob,

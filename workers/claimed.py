@@ -26,8 +26,9 @@ class Claimed:
     at: float
     """When it was claimed, by time.monotonic()."""
     trace: bytes | None = None
-    """What its producer's observers sent along, as JSON."""
+    """What its producer's observers sent along, as JSON; where somebody observes."""
     enqueued_at: bytes | None = None
+    """Likewise."""
 
     @property
     def made_by_rq(self) -> bool:
@@ -45,6 +46,10 @@ class Claimed:
         return self.attempts_made + 1
 
 
+FOR_OBSERVERS = ("p:trace", "enqueued_at")
+"""Fields that a claim asks for where somebody observes."""
+
+
 def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:
     """The jobs of a reply of claim.lua; `at` is time.monotonic()."""
     if not reply:
@@ -56,15 +61,14 @@ def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:
 def claimed_from(job_id: str, token: int, stored: Mapping[bytes, bytes]) -> Claimed:
     """The claim of a job that a dead process held, from the job's whole hash."""
     names = (b"status", b"data", b"p:type", b"p:attempt", b"p:first", b"timeout", b"result_ttl", b"created_at")
-    rest = (b"success_callback_name", b"p:reason", b"p:deaths", b"p:trace", b"enqueued_at")
+    rest = (b"success_callback_name", b"p:reason", b"p:deaths", *(name.encode() for name in FOR_OBSERVERS))
     row = [*(stored.get(name) for name in (*names, *rest)), job_id.encode()]
     return _read(row, stored.get(b"origin", b"").decode(errors="replace"), token, 0.0)
 
 
 def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
-    # The FIELDS of lib/runnable.lua, then the id.
-    _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths, *last = row
-    trace, enqueued_at, job_id = last
+    # The FIELDS of lib/runnable.lua, those FOR_OBSERVERS where they were asked for, then the id.
+    _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths, *more, job_id = row
     # A dead letter that RQ's requeue brought back begins anew: its reason still stands, its status does not.
     redriven = reason is not None
     return Claimed(
@@ -81,8 +85,7 @@ def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
         rq_mark is not None,
         0 if redriven else _number(deaths),
         at,
-        trace,
-        enqueued_at,
+        *more,
     )
 
 

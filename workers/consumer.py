@@ -17,7 +17,7 @@ from postroom.jobs.broker import RoundTrip
 from postroom.jobs.errors import BrokerError, ScriptFailed
 from postroom.workers.appetite import Appetite, Pace
 from postroom.workers.choice import Choice
-from postroom.workers.claimed import read_claim
+from postroom.workers.claimed import FOR_OBSERVERS, read_claim
 from postroom.workers.outbox import Outbox, Settle
 from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
@@ -72,7 +72,7 @@ class Consumer:
         *,
         thorough: bool = False,
     ) -> None:
-        self._broker, self._keys, self._settings = app.broker, app.keys, app.settings
+        self._broker, self._keys, self._settings, self._observers = app.broker, app.keys, app.settings, app.observers
         self._choice, self._process, self._read, self._thorough = choice, process, read, thorough
         self._waiters = Waiters(app.broker, choice.queues)
         self._pace = Pace()
@@ -191,7 +191,8 @@ class Consumer:
 
     def _claim(self, queue: str, limit: int) -> calls.Call[list[Any]]:
         request, lease = self._requests[queue], self._settings.lease
-        return calls.claim(self._keys, queue, self._process, request, limit, lease)
+        more = FOR_OBSERVERS if self._observers else ()
+        return calls.claim(self._keys, queue, self._process, request, limit, lease, more=more)
 
     def _claimed(self, queue: str, limit: int, reply: list[Any] | ScriptFailed) -> None:
         if isinstance(reply, ScriptFailed):

@@ -3,12 +3,14 @@
 local queue, wip, held, leases, last_token, paused = unpack(KEYS)
 local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)
 -- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again; an older one is late
--- returns: the token, then for each job the values of FIELDS and its id; {} where there is none to be had;
+-- jobs: fields that the reply shall have besides
+-- returns: the token, then for each job the values of FIELDS, of those, and its id; {} where there is none to be had;
 --   {'PAUSED'} where nobody may claim; {'GONE'} where the process has not joined since it was recovered
 --@include clock
 --@include runnable
 --@include replay
 local MAX_BYTES = 1000000
+ask_for({unpack(ARGV, 9)})
 
 local last, last_claim = string.match(redis.call('HGET', held, '@' .. queue_name) or '', '^(%S+) (%S+)$')
 if last == request then return replay(held, last_claim) end

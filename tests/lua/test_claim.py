@@ -20,9 +20,14 @@ JOINED = {"postroom:token": "7", **HAND}
 """w1 has joined, and the last claim of anybody was token 7."""
 
 
-def claim(limit: int = 10, request: int = 1, now: Any = 1000, process: str = "w1") -> Call:
-    """One call; the lease is 12 s."""
-    return Call("claim", {"limit": limit, "request": request, "lease": 12, "now": now, "process": process})
+MORE = ("p:trace", "enqueued_at")
+
+
+def claim(
+    limit: int = 10, request: int = 1, now: Any = 1000, process: str = "w1", more: tuple[str, ...] = MORE
+) -> Call:
+    """One call; the lease is 12 s; as where somebody observes."""
+    return Call("claim", {"limit": limit, "request": request, "lease": 12, "now": now, "process": process}, more)
 
 
 def ours(job_id: str, status: str = "queued", **values: Any) -> list[Any]:
@@ -179,6 +184,16 @@ ROWS = (
         again=Then(["9", ours("b", "started")]),
     ),
     Row("an empty queue", {**JOINED}, claim(), Then([]), again=Then([])),
+    Row(
+        "what only observers read, where nobody observes",
+        {"rq:queue:q": ["a"], "rq:job:a": job("queued", p_trace="T", enqueued_at="E"), **JOINED},
+        claim(more=()),
+        Then(
+            ["8", [*ours("a")[: -1 - len(MORE)], "a"]],
+            {"rq:job:a": taken(p_trace="T", enqueued_at="E"), **taking("a")},
+        ),
+        again=Then(["8", [*ours("a", status="started")[: -1 - len(MORE)], "a"]]),
+    ),
     Row(
         "the lease is by the server's clock",
         {"rq:queue:q": ["a"], "rq:job:a": job("queued"), **JOINED},

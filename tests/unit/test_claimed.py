@@ -46,6 +46,11 @@ def test_many_jobs_and_none() -> None:
     assert read_claim([], "mail", 0.0) == []
 
 
+def test_without_what_only_observers_read() -> None:
+    (found,) = read_claim([7, [*[None] * (len(FIELDS) - 2), b"a"]], "mail", 0.0)
+    assert (found.id, found.at, found.trace, found.enqueued_at) == ("a", 0.0, None, None)
+
+
 ANYTHING = st.none() | st.binary(max_size=30) | st.sampled_from([b"\xff", b"9" * 5000, b"nan", b"inf", b"-1", b"1e9"])
 
 
