@@ -74,11 +74,10 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of the code that ran: `Settings.code_version`."""
     death: Death | None = None
 
-    def fields(self, before: int) -> dict[str, bytes]:
-        """As the job's hash keeps it, after `before` failed executions."""
-        # The first, then a ring of the newest.
-        place = before if before < KEPT else 1 + (before - 1) % (KEPT - 1)
-        return {f"p:failure:{place}": msgspec.json.encode(self)}
+    @property
+    def stored(self) -> bytes:
+        """As the job's hash keeps it; where, the scripts know (lib/history.lua)."""
+        return msgspec.json.encode(self)
 
 
 def failures(stored: Mapping[bytes, bytes]) -> list[Failure]:

@@ -57,11 +57,9 @@ Charge = tuple[Claimed, str, Failure]
 
 def _told(charges: Sequence[Charge]) -> list[Any]:
     """As recover.lua takes them."""
-    found: list[Any] = []
-    for claimed, _, failure in charges:
-        for field, value in failure.fields(claimed.failed_before).items():
-            found += (f"{claimed.id}:{claimed.token}", field, value)
-    return found
+    return [
+        part for claimed, _, failure in charges for part in (f"{claimed.id}:{claimed.token}", failure.stored)
+    ]
 
 
 def _charges(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -> list[Charge]:

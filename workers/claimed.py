@@ -36,11 +36,6 @@ class Claimed:
         return self.content_type is None
 
     @property
-    def failed_before(self) -> int:
-        """How many executions of it failed before this one."""
-        return self.attempts_made + self.deaths
-
-    @property
     def attempt(self) -> int:
         """The number of this execution as the retry policy counts, 1 for the first."""
         return self.attempts_made + 1

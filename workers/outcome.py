@@ -34,8 +34,16 @@ def finished(job: Claimed, result: bytes, started: float, ended: float, ttl: int
     return Outcome("complete", job, [job.id, job.token, result, rq_time(started), rq_time(ended), ttl, entry])
 
 
-def buried(job: Claimed, cause: Cause, failure: Failure, fields: Mapping[str, Any], ttl: int, entry: str) -> Outcome:
-    """It will not be tried again by itself. `fields`: what else its hash shall hold; `entry`: as for `finished`."""
+def buried(
+    job: Claimed, cause: Cause, failure: Failure, fields: Mapping[str, Any], ttl: int, entry: str, *, happened: bool = True
+) -> Outcome:
+    """It will not be tried again by itself.
+
+    Args:
+        fields: what else its hash shall hold.
+        entry: as for `finished`.
+        happened: `failure` is of an execution, and is kept among those that failed.
+    """
     stored = {
         "p:reason": failure.error,
         "p:cause": str(cause),
@@ -46,13 +54,16 @@ def buried(job: Claimed, cause: Cause, failure: Failure, fields: Mapping[str, An
         "ended_at": rq_time(failure.ended),
         **fields,
     }
-    return Outcome("bury", job, [job.id, job.token, ttl, entry, 2 * len(stored), *_flat(stored)])
+    execution = failure.stored if happened else b""
+    return Outcome("bury", job, [job.id, job.token, ttl, entry, execution, 2 * len(stored), *_flat(stored)])
 
 
-def retried(job: Claimed, delay: float, fields: Mapping[str, Any], *, front: bool = False) -> Outcome:
-    """It failed and will be tried again in `delay` seconds."""
+def retried(
+    job: Claimed, delay: float, fields: Mapping[str, Any], failure: bytes = b"", *, front: bool = False
+) -> Outcome:
+    """It will be tried again in `delay` seconds. `failure`: the execution that failed, as it is stored; where none did: ''."""
     place = "front" if front else "back"
-    return Outcome("retry", job, [job.id, job.token, delay, place, 2 * len(fields), *_flat(fields)])
+    return Outcome("retry", job, [job.id, job.token, delay, place, failure, 2 * len(fields), *_flat(fields)])
 
 
 def released(job: Claimed) -> Outcome:

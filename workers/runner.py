@@ -148,7 +148,7 @@ class Runner:
         log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
         self.report(job, name, failure, error)
         fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
-        return retried(job, decided, {**fields, **failure.fields(job.failed_before)})
+        return retried(job, decided, fields, failure.stored)
 
     def died(self, ready: Ready, death: Death, started: float) -> Outcome:
         """The job process died with this job in it, and no other: nobody else can have done it."""
@@ -160,7 +160,7 @@ class Runner:
             return self.bury(job, Cause.POISON, failure, ready.name, {"p:deaths": deaths, "p:reason": reason})
         log.warning("job %s: its process died by %s, death %d; it will run again", job.id, death.how, deaths)
         self.report(job, ready.name, failure)
-        return retried(job, 0.0, {"p:deaths": deaths, **failure.fields(job.failed_before)})
+        return retried(job, 0.0, {"p:deaths": deaths}, failure.stored)
 
     def bury(
         self,
@@ -191,12 +191,13 @@ class Runner:
         veil = veil or self.veil(job)
         self.report(job, task, failure, error, cause, veil)
         created_at = (job.created_at or b"").decode(errors="replace")
-        more = {"p:task": task, **(fields or {}), **(failure.fields(job.failed_before) if happened else {})}
+        more = {"p:task": task, **(fields or {})}
         if veil.hidden:
             more["p:secret"] = msgspec.json.encode(veil.hidden)  # for whoever shows its arguments
         if not _is_date(created_at):
             more["created_at"] = rq_time()
-        return buried(job, cause, failure, more, self._settings.failure_ttl if ttl is None else ttl, entry)
+        ttl = self._settings.failure_ttl if ttl is None else ttl
+        return buried(job, cause, failure, more, ttl, entry, happened=happened)
 
     def unreadable(self, job: Claimed, reason: str, text: str = "", entry: str = "") -> Outcome:
         """Its hash cannot be read: a dead letter, and the fields that would stop RQ's readers are taken out of it."""

@@ -2,12 +2,13 @@
 -- bury: make dead letters of jobs that this process holds.
 local wip, failed, held = unpack(KEYS)
 local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
--- jobs: id, token, ttl (seconds; 0 keeps nothing, -1 for ever), entry of RQ's result stream ('' for a job of ours),
---   number of strings that follow, field, value, …
+-- jobs: id, token, ttl (seconds; 0 keeps nothing, -1 for ever), entry of RQ's result stream ('' for a job of ours), the
+--   execution that failed ('': none), number of strings that follow, field, value, …
 -- returns for each job: OK, ALREADY or STALE
 --@include clock
 --@include fence
 --@include hands
+--@include history
 --@include publish
 --@include dependents
 --@include expire
@@ -27,7 +28,7 @@ while ARGV[i] do
   replies[#replies + 1] = reply
   -- ALREADY, too: where the first call failed on its way, its dependents still wait.
   if reply ~= 'STALE' then settled[#settled + 1] = id end
-  i = i + 5 + tonumber(ARGV[i + 4])
+  i = i + 6 + tonumber(ARGV[i + 5])
 end
 -- All that may refuse (a foreign key in its place) before the first status: once that is written, a repetition is ALREADY.
 redis.call('XLEN', own .. 'dead')
@@ -36,11 +37,12 @@ if #dead > 0 then
   redis.call('XADD', own .. 'dead', 'MAXLEN', '~', KEPT, '*', 'queue', queue_name, 'jobs', cjson.encode(dead))
 end
 for n, place in ipairs(places) do
-  local id, token, ttl, entry, count = dead[n], unpack(ARGV, place + 1, place + 4)
+  local id, token, ttl, entry, failure, count = dead[n], unpack(ARGV, place + 1, place + 5)
   local key = rq .. 'job:' .. id
   -- A hash that lost its data would stop RQ's readers; an empty call does not.
   redis.call('HSETNX', key, 'data', '')
-  redis.call('HSET', key, 'status', 'failed', 'origin', queue_name, unpack(ARGV, place + 5, place + 4 + count))
+  redis.call('HSET', key, 'status', 'failed', 'origin', queue_name, unpack(ARGV, place + 6, place + 5 + count))
+  keep_failure(key, failure)
   if entry ~= '' then rq_settle(id, entry, tonumber(ttl)) end
   expire(id, token, tonumber(ttl))
 end

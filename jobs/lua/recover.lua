@@ -2,10 +2,11 @@
 -- recover: put the jobs of a dead worker process back to the head of their queues.
 local held, leases = unpack(KEYS)
 local rq, own, process, now, at = unpack(ARGV, 1, 5)
--- jobs: for each that the process died of, or beside: `<id>:<token>`, and a field and its value that tell of it
+-- jobs: for each that the process died of, or beside: `<id>:<token>`, and the execution that it ended
 -- returns: the ids put back; call again until there are none
 --@include clock
 --@include fence
+--@include history
 --@include publish
 --@include withdraw
 local MOST = 500
@@ -18,7 +19,7 @@ if ends and tonumber(ends) > clock(now) then return {} end
 
 -- From the last to the first: in a small hash that is their old order again.
 local members, back, queues, charged = redis.call('HKEYS', held), {}, {}, {}
-for i = 6, #ARGV, 3 do charged[ARGV[i]] = {ARGV[i + 1], ARGV[i + 2]} end
+for i = 6, #ARGV, 2 do charged[ARGV[i]] = ARGV[i + 1] end
 for i = #members, 1, -1 do
   if #back == MOST then break end
   local id, token = string.match(members[i], '^([^@:]+):(.+)$')
@@ -32,8 +33,11 @@ for i = #members, 1, -1 do
       redis.call('LPUSH', rq .. 'queue:' .. queue_name, id)
       local counts = redis.call('HMGET', key, 'p:redelivered', 'p:deaths')
       redis.call('HSET', key, 'status', 'queued', 'enqueued_at', at, 'p:redelivered', counted(counts[1]))
-      local told = charged[members[i]]
-      if told then redis.call('HSET', key, 'p:deaths', counted(counts[2]), unpack(told)) end
+      local failure = charged[members[i]]
+      if failure then
+        redis.call('HSET', key, 'p:deaths', counted(counts[2]))
+        keep_failure(key, failure)
+      end
       -- Without its token nothing of the dead process settles the job any more.
       redis.call('HDEL', key, 'p:token')
       queues[queue_name] = queues[queue_name] or {}

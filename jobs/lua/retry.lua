@@ -2,17 +2,19 @@
 -- retry: put back failed attempts of jobs that this process holds, at once or when their wait is over.
 local wip, held, queue, scheduled = unpack(KEYS)
 local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
--- jobs: id, token, delay (seconds; 0: at once), where ('back' or 'front'), number of strings that follow, field, value, …
+-- jobs: id, token, delay (seconds; 0: at once), where ('back' or 'front'), the execution that failed ('': none), number of
+--   strings that follow, field, value, …
 -- returns for each job: OK, ALREADY or STALE
 --@include clock
 --@include fence
 --@include hands
+--@include history
 --@include publish
 now = clock(now)
 
 local replies, members, retried, i = {}, {}, {}, 7
 while ARGV[i] do
-  local id, token, delay, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 4])
+  local id, token, delay, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 5])
   local key = rq .. 'job:' .. id
   local reply = fence(id, token, process)
   if reply == 'OK' then
@@ -23,12 +25,13 @@ while ARGV[i] do
       redis.call(ARGV[i + 3] == 'front' and 'LPUSH' or 'RPUSH', queue, id)
       redis.call('HSET', key, 'enqueued_at', at)
     end
-    redis.call('HSET', key, 'status', delay > 0 and 'scheduled' or 'queued', unpack(ARGV, i + 5, i + 4 + count))
+    redis.call('HSET', key, 'status', delay > 0 and 'scheduled' or 'queued', unpack(ARGV, i + 6, i + 5 + count))
+    keep_failure(key, ARGV[i + 4])
     retried[#retried + 1] = id
   end
   members[#members + 1] = id .. ':' .. token
   replies[#replies + 1] = reply
-  i = i + 5 + count
+  i = i + 6 + count
 end
 let_go(wip, held, members)
 publish('retried', queue_name, retried)

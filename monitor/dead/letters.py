@@ -101,8 +101,8 @@ class DeadLetter:
 
     summary: Summary
     failures: list[Failure]
-    """Its failed executions, the last one last; also those before a redrive, until newer ones take their places. RQ's
-    workers keep none."""
+    """Its failed executions, the last one last: the first and the newest nine, from before a redrive, too. RQ's workers
+    keep none."""
     traceback: str
     death: str
     """How the last process died that it took with it."""

@@ -76,9 +76,9 @@ SETTLED: dict[str, tuple[Callable[[Postroom], list[str]], set[str]]] = {
         lambda app: settle(app, "complete", "", S, E, 500, '["type", "1"]', keep=1000, trim_before=S),
         {"rq:finished:q", *(f"rq:results:{job_id}" for job_id in IDS)},
     ),
-    "bury": (lambda app: settle(app, "bury", 900, "", 2, "p:reason", "R"), {"rq:failed:q", "postroom:dead"}),
-    "retry": (lambda app: settle(app, "retry", 0, "back", 2, "p:attempt", 1), {"rq:queue:q"}),
-    "retry, later": (lambda app: settle(app, "retry", 60, "back", 2, "p:attempt", 1), {"rq:scheduled:q"}),
+    "bury": (lambda app: settle(app, "bury", 900, "", "D", 2, "p:reason", "R"), {"rq:failed:q", "postroom:dead"}),
+    "retry": (lambda app: settle(app, "retry", 0, "back", "D", 2, "p:attempt", 1), {"rq:queue:q"}),
+    "retry, later": (lambda app: settle(app, "retry", 60, "back", "D", 2, "p:attempt", 1), {"rq:scheduled:q"}),
     "release": (lambda app: settle(app, "release"), {"rq:queue:q"}),
 }
 
@@ -109,7 +109,7 @@ def test_recover(app: Postroom, table: Table) -> None:
     """500 jobs of a process that is gone, and each is charged with it."""
     enqueue(app)
     claim(app)
-    told = [part for job_id in IDS for part in (f"{job_id}:{TOKEN}", "p:failure:0", "D")]
+    told = [part for job_id in IDS for part in (f"{job_id}:{TOKEN}", "D")]
     recover = calls.recover(app.keys, "w1", resigned=True, charged=told)
     assert [len(app.broker.run(recover)) for _ in range(2)] == [500, 0]
     after = table.space()

@@ -11,6 +11,7 @@ from tests.lua.table import Call, FromNow, Refused, Row, Stream, Table, Then, ZS
 INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
 DEAD = {**CLAIM, "started_at": "S", "ended_at": "E", "p_reason": "R", "exc_info": "T", "p_attempt": 3}
+FAILED = {"p:failure:0": "A", "p:failure:1": "B", "p:failure:2": "C"}
 STANDING: dict[str, Any] = {
     "rq:job:a": job("started", **CLAIM),
     "rq:wip:q": ZSet({"a:7": INF}),
@@ -19,10 +20,10 @@ STANDING: dict[str, Any] = {
 """Job a, in the hands of w1."""
 
 
-def dead(job_id: str, ttl: int = 900, **more: str) -> list[Any]:
+def dead(job_id: str, ttl: int = 900, failure: str = "", **more: str) -> list[Any]:
     """One job as the script takes it: its third attempt ran from S to E and failed for R with the traceback T."""
     fields = {"p:reason": "R", "exc_info": "T", "started_at": "S", "ended_at": "E", "p:attempt": 3, **more}
-    return [job_id, 7, ttl, "", 2 * len(fields), *(part for pair in fields.items() for part in pair)]
+    return [job_id, 7, ttl, "", failure, 2 * len(fields), *(part for pair in fields.items() for part in pair)]
 
 
 def told(*ids: str) -> Stream:
@@ -89,6 +90,21 @@ ROWS = (
             ["OK"],
             {
                 "rq:job:a": lasting(900, job("failed", **DEAD, data="", created_at="C2", p_type=None)),
+                "rq:failed:q": ZSet(a=1900),
+                "postroom:dead": told("a"),
+            },
+            [event("buried", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "the execution that failed is kept beside those before it, also before a redrive",
+        {"rq:job:a": job("started", **CLAIM, p_failures=3, **FAILED)},
+        bury(dead("a", failure="D")),
+        Then(
+            ["OK"],
+            {
+                "rq:job:a": lasting(900, job("failed", **DEAD, p_failures=4, **FAILED, **{"p:failure:3": "D"})),
                 "rq:failed:q": ZSet(a=1900),
                 "postroom:dead": told("a"),
             },

@@ -14,7 +14,7 @@ FAILED = lasting(
 )
 COMPLETE = Call("complete", {"keep": 100, "trim_before": "B"}, ["a", 7, "42", "S", "E", 500, ""])
 FIELDS = ["p:reason", "R", "exc_info", "T", "started_at", "S", "ended_at", "E", "p:attempt", 3]
-BURY = Call("bury", {}, ["a", 7, 900, "", len(FIELDS), *FIELDS])
+BURY = Call("bury", {}, ["a", 7, 900, "", "", len(FIELDS), *FIELDS])
 
 
 def deferred(**fields: Any) -> dict[str, str]:

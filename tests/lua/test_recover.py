@@ -11,11 +11,13 @@ from tests.lua.table import AT, Call, Refused, Row, Table, Then, ZSet, event, jo
 
 INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
+TOLD: dict[str, Any] = {"p_failures": 1, "p:failure:0": "D"}
+"""What is told of a charged job."""
 
 
 def recover(*charged: str, now: Any = 1000) -> Call:
     """One call, for process w1; `charged` are members, `<id>:<token>`, and what is told of each is "D"."""
-    return Call("recover", {"now": now}, [part for one in charged for part in (one, "p:failure:1", "D")])
+    return Call("recover", {"now": now}, [part for one in charged for part in (one, "D")])
 
 
 def entry_only(why: str, **standing: Any) -> Row:
@@ -112,7 +114,7 @@ ROWS = (
                 "rq:queue:q": ["a", "b", "c"],
                 "rq:queue:r": ["d"],
                 "rq:job:a": job(
-                    "queued", worker_name="w1", p_deaths=2, **{"p:failure:1": "D"}, p_redelivered=2, enqueued_at=AT
+                    "queued", worker_name="w1", p_deaths=2, **TOLD, p_redelivered=2, enqueued_at=AT
                 ),
                 "rq:job:b": job("queued", worker_name="w1", p_deaths=1, p_redelivered=1, enqueued_at=AT),
                 "rq:job:c": job("queued", worker_name="w1", p_redelivered=1, enqueued_at=AT),
@@ -120,7 +122,7 @@ ROWS = (
                     "queued",
                     worker_name="w1",
                     p_deaths=1,
-                    **{"p:failure:1": "D"},
+                    **TOLD,
                     p_redelivered=1,
                     enqueued_at=AT,
                     origin="r",
@@ -183,7 +185,7 @@ ROWS = (
             {
                 "rq:queue:q": ["a"],
                 "rq:job:a": job(
-                    "queued", worker_name="w1", p_redelivered=1, p_deaths=1, **{"p:failure:1": "D"}, enqueued_at=AT
+                    "queued", worker_name="w1", p_redelivered=1, p_deaths=1, **TOLD, enqueued_at=AT
                 ),
             },
             [event("recovered", "a")],

@@ -13,7 +13,7 @@ CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
 
 def failed(job_id: str, delay: float = 0, where: str = "back", attempt: int = 1) -> list[Any]:
     """One job as the script takes it, with two fields to store."""
-    return [job_id, 7, delay, where, 4, "p:attempt", attempt, "exc_info", "T"]
+    return [job_id, 7, delay, where, "", 4, "p:attempt", attempt, "exc_info", "T"]
 
 
 def retry(*jobs: list[Any], now: Any = 1000) -> Call:
@@ -94,7 +94,7 @@ ROWS = (
             "rq:wip:q": ZSet({"a:7": INF, "b:7": INF, "c:7": INF}),
             "postroom:held:w1": {"a:7": "q", "b:7": "q", "c:7": "q"},
         },
-        retry(["a", 7, 0, "back", 2, "p:first", "999.5"], failed("b"), failed("c", attempt=2)),
+        retry(["a", 7, 0, "back", "", 2, "p:first", "999.5"], failed("b"), failed("c", attempt=2)),
         Then(
             ["OK", "STALE", "OK"],
             {
@@ -109,17 +109,39 @@ ROWS = (
     ),
     Row(
         "its isolated process died: a death more, and how; no attempt",
-        {"rq:job:a": job("started", **CLAIM, p_attempt=1, p_deaths=1)},
-        retry(["a", 7, 0, "back", 4, "p:deaths", 2, "p:failure:1", "D"]),
+        {"rq:job:a": job("started", **CLAIM, p_attempt=1, p_deaths=1, p_failures=1)},
+        retry(["a", 7, 0, "back", "D", 2, "p:deaths", 2]),
         Then(
             ["OK"],
             {
                 "rq:queue:q": ["a"],
-                "rq:job:a": job("queued", **CLAIM, p_attempt=1, p_deaths=2, **{"p:failure:1": "D"}, enqueued_at=AT),
+                "rq:job:a": job(
+                    "queued", **CLAIM, p_attempt=1, p_deaths=2, p_failures=2, **{"p:failure:1": "D"}, enqueued_at=AT
+                ),
             },
             [event("retried", "a")],
         ),
         again=Then(["ALREADY"]),
+    ),
+    *(
+        Row(
+            f"after {before} failed executions the place of this one is {place}",
+            {"rq:job:a": job("started", **CLAIM, p_failures=before)},
+            retry(["a", 7, 0, "back", "D", 0]),
+            Then(
+                ["OK"],
+                {
+                    "rq:queue:q": ["a"],
+                    "rq:job:a": job("queued", **CLAIM, p_failures=after, **{f"p:failure:{place}": "D"}, enqueued_at=AT),
+                },
+                [event("retried", "a")],
+            ),
+            again=Then(["ALREADY"]),
+        )
+        for before, place, after in (
+            *((None, 0, 1), (1, 1, 2), (9, 9, 10), (10, 1, 11), (18, 9, 19), (19, 1, 20)),
+            *(("x", 0, 1), ("-3", 0, 1), ("0.5", 0, 1)),
+        )
     ),
     *(
         Row(

@@ -23,7 +23,7 @@ def complete(ttl: int = 500, now: Any = 1000) -> Call:
 def bury(ttl: int) -> Call:
     """Job a has failed for good."""
     fields = ["p:reason", "R", "exc_info", "T", "started_at", "S", "ended_at", "E", "p:attempt", 1]
-    return Call("bury", {}, ["a", 7, ttl, '["type", "2", "exc_string", "VA=="]', len(fields), *fields])
+    return Call("bury", {}, ["a", 7, ttl, '["type", "2", "exc_string", "VA=="]', "", len(fields), *fields])
 
 
 ROWS = (

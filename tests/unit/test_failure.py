@@ -3,24 +3,21 @@
 import json
 from typing import Any
 
-from postroom.jobs.failure import KEPT, Failure, failures, fingerprint, one_line
+from postroom.jobs.failure import Failure, failures, fingerprint, one_line
 
 
 def failed(number: int) -> Failure:
     return Failure(number, float(number), number + 0.5, f"E: {number}")
 
 
-def test_the_first_and_the_newest_are_kept() -> None:
-    stored: dict[bytes, bytes] = {}
-    for number in range(30):
-        stored |= {name.encode(): value for name, value in failed(number).fields(number).items()}
-    assert len(stored) == KEPT
-    assert [failure.attempt for failure in failures(stored)] == [0, *range(21, 30)]
+def test_they_are_told_in_the_order_in_which_they_ended() -> None:
+    stored = {b"p:failure:%d" % place: failed(number).stored for place, number in enumerate((0, 19, 20, 12, 13))}
+    assert [failure.attempt for failure in failures(stored)] == [0, 12, 13, 19, 20]
 
 
 def test_what_a_newer_version_wrote_is_left_out() -> None:
     stored = {b"p:failure:0": b"[]", b"p:failure:1": b"\xff", b"status": b"failed"}
-    stored |= {name.encode(): value for name, value in failed(2).fields(2).items()}
+    stored[b"p:failure:2"] = failed(2).stored
     assert [failure.attempt for failure in failures(stored)] == [2]
 
 

@@ -37,14 +37,14 @@ def test_what_the_scripts_are_told() -> None:
     done = finished(job(), b"1", 1.0, 2.5, 500)
     assert done.args == ["job-1", 7, b"1", "1970-01-01T00:00:01.000000Z", "1970-01-01T00:00:02.500000Z", 500, ""]
     again = retried(job(), 5.0, {"p:attempt": 1, "p:first": "1.0"})
-    assert again.args == ["job-1", 7, 5.0, "back", 4, "p:attempt", 1, "p:first", "1.0"]
+    assert again.args == ["job-1", 7, 5.0, "back", b"", 4, "p:attempt", 1, "p:first", "1.0"]
 
 
 def test_a_dead_letter_says_why() -> None:
     failure = Failure(3, 1.0, 2.5, "ValueError: no", "f00", "the traceback", "w1", "host", "v1")
     dead = buried(job(), Cause.EXHAUSTED, failure, {"p:task": "t"}, 60, "")
-    assert dead.args[:5] == ["job-1", 7, 60, "", 16]
-    told = dict(zip(dead.args[5::2], dead.args[6::2], strict=True))
+    assert dead.args[:6] == ["job-1", 7, 60, "", failure.stored, 16]
+    told = dict(zip(dead.args[6::2], dead.args[7::2], strict=True))
     assert told == {
         "p:reason": "ValueError: no",
         "p:cause": "exhausted",

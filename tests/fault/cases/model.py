@@ -191,8 +191,8 @@ class Machine(RuleBasedStateMachine):
         attempt = self.model.jobs[claim.job_id].attempt + 1 if claim.job_id in self.model.jobs else 1
         return {
             "complete": [*head, "{}", at, at, 500 if kept else 0, ""],
-            "bury": [*head, 500, "", 4, "p:reason", "as told", "p:attempt", attempt],
-            "retry": [*head, delay, "front" if front else "back", 2, "p:attempt", attempt],
+            "bury": [*head, 500, "", "", 4, "p:reason", "as told", "p:attempt", attempt],
+            "retry": [*head, delay, "front" if front else "back", "", 2, "p:attempt", attempt],
             "release": head,
         }[verb]
 
@@ -234,7 +234,7 @@ class Machine(RuleBasedStateMachine):
         keys = {"held": self.keys.held(process), "leases": self.keys.leases()}
         args = {"process": process, **self._now}
         args |= {"now": "inf"} if resigned else {}
-        told = [part for member in charged for part in (member, "p:failure:0", "as told")]
+        told = [part for member in charged for part in (member, "as told")]
         call = calls.script("recover", _texts, self.keys, keys, args, told)
         assert self.broker.run(call) == self.model.recover(process, resigned=resigned, charged=charged)
 

@@ -39,6 +39,17 @@ def left(client: Any) -> dict[bytes, object]:
 # Redrive -------------------------------------------------------------------------------------------------------------
 
 
+def test_what_failed_before_a_redrive_is_told_beside_what_failed_after(dead: Dead, shop: Shop) -> None:
+    (job_id,) = shop.kill(7)
+    (first,) = DeadLetters(shop.app).show(job_id).failures
+    for _ in range(2):
+        assert dead("redrive", job_id).code == 0
+        shop.work()
+    told = DeadLetters(shop.app).show(job_id).failures
+    assert [failure.attempt for failure in told] == [1, 1, 1]
+    assert told[0] == first
+
+
 def test_after_the_repair_a_redrive_empties_the_dead_letters(dead: Dead, shop: Shop, client: Any) -> None:
     orders = list(range(300))
     shop.send.enqueue_many([(order,) for order in orders])
