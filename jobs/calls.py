@@ -201,8 +201,9 @@ class Page:
 
 def sift(
     space: Keys, queue: str, page: Page, which: dict[str, str]
-) -> Call[tuple[tuple[bytes, bytes] | None, list[Any]]]:
-    """One page of a queue's dead letters: where the next one starts (None: nowhere), and what matched.
+) -> Call[tuple[tuple[bytes, bytes] | None, list[Any], list[Any]]]:
+    """One page of a queue's dead letters: where the next one starts (None: nowhere), what matched, and rows of those whose
+    reason the script cannot read.
 
     Args:
         which: the filter (`Filter.args`).
@@ -210,8 +211,8 @@ def sift(
     score, job_id = page.after
     args = {"order": page.order, "score": score, "id": job_id, "count": page.count, "most": page.most}
 
-    def parse(reply: list[Any]) -> tuple[tuple[bytes, bytes] | None, list[Any]]:
-        return ((reply[0], reply[1]) if reply[0] else None), reply[2]
+    def parse(reply: list[Any]) -> tuple[tuple[bytes, bytes] | None, list[Any], list[Any]]:
+        return ((reply[0], reply[1]) if reply[0] else None), reply[2], reply[3]
 
     return script("sift", parse, space, {"failed": space.failed(queue)}, {**args, "want": page.want, **which})
 

@@ -230,15 +230,29 @@ class DeadLetters:
     def _pages(self, queue: str, page: calls.Page, which: Filter) -> Iterator[list[Any]]:
         args = which.args()
         while True:
-            after, rows = self._broker.run(calls.sift(self._keys, queue, page, args))
-            yield rows
+            after, rows, packed = self._broker.run(calls.sift(self._keys, queue, page, args))
+            yield [*rows, *self._unpacked(queue, page.want, which, packed)] if packed else rows
             if after is None:
                 return
             page = replace(page, after=after)
 
+    def _unpacked(self, queue: str, want: str, which: Filter, packed: list[list[bytes]]) -> Iterator[Any]:
+        """Those whose reason, in RQ's stream of results, tells of the error; in the form of a page."""
+        for row, told in zip(packed, self._explained([Summary.read(queue, row) for row in packed]), strict=True):
+            job_id, score, cause, task, fingerprint, _, ended, attempts = row
+            reason = told.reason.encode()
+            if not which.told_by(told.reason):
+                continue
+            if want == "ids":
+                yield from (job_id, score)
+            elif want == "rows":
+                yield [job_id, score, cause, task, fingerprint, reason, ended, attempts]
+            else:
+                yield [cause, task, fingerprint, 1, ended, ended, job_id, reason]
+
     def _rows(self, queue: str, which: Filter, most: int) -> Iterator[Summary]:
         for rows in self._pages(queue, calls.Page("rows", "newest", most=most), which):
-            yield from (Summary.read(queue, row) for row in rows)
+            yield from sorted((Summary.read(queue, row) for row in rows), key=lambda row: -row.expiry)
 
     def _places(self, chosen: Chosen) -> Iterator[Place]:
         if not isinstance(chosen, Filter):
@@ -248,8 +262,8 @@ class DeadLetters:
     def _scan(self, which: Filter) -> Iterator[Place]:
         for queue in self._queues(which):
             for page in self._pages(queue, calls.Page("ids"), which):
-                for job_id, score in zip(page[::2], page[1::2], strict=True):
-                    yield queue, job_id.decode(), float(score)
+                found = ((queue, *one) for one in zip(calls.texts(page[::2]), map(float, page[1::2]), strict=True))
+                yield from sorted(found, key=itemgetter(2))
 
     def _move(self, action: Action, queue: str, ids: list[str], **args: Any) -> calls.Call[list[Any]]:
         return calls.move(action.verb, self._keys, queue, action.id, ids, **args)

@@ -45,13 +45,21 @@ class Filter:
         """The same, and none that dies later than `now`: what is looked at and what is touched are then the same."""
         return self if self.before is not None else replace(self, before=now)
 
+    def told_by(self, reason: str) -> bool:
+        """Is the error a part of this reason? As sift.lua looks."""
+        return _small(self.error) in _small(reason)
+
     def args(self) -> dict[str, str]:
         """As sift.lua takes it."""
         return {
             "task": self.task,
-            "err": "".join(c.lower() if c.isascii() else c for c in self.error),
+            "err": _small(self.error),
             "fingerprint": self.fingerprint,
             "cause": self.cause,
             "after": "" if self.since is None else rq_time(self.since),
             "before": "" if self.before is None else rq_time(self.before),
         }
+
+
+def _small(text: str) -> str:
+    return "".join(c.lower() if c.isascii() else c for c in text)

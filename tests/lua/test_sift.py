@@ -1,5 +1,6 @@
 """sift.lua, row by row."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ def sift(**args: Any) -> Call:
     return Call("sift", {**ALL, **args})
 
 
-def found(name: str, given: dict[str, Any], when: Call, reply: list[Any]) -> Row:
+def found(name: str, given: dict[str, Any], when: Call, reply: list[Any], packed: Sequence[list[str]] = ()) -> Row:
     """A look changes nothing."""
-    return Row(name, given, when, Then(reply), again=Then(reply))
+    told = Then([*reply, list(packed)])
+    return Row(name, given, when, told, again=told)
 
 
 def letter(at: str = T1, **fields: Any) -> dict[str, str]:
@@ -41,10 +43,11 @@ MIXED = {
     "rq:job:c": letter(T3, p_fingerprint="g", p_cause="killed"),
     "rq:job:d": job("failed", p_task=None),
 }
+OF_D = ["d", "4", "", "", "", "", "", ""]
+"""What is to be looked at elsewhere for a part of its reason."""
 MATCHES: dict[str, tuple[dict[str, str], list[str]]] = {
     "nothing asked": ({}, ["a", "b", "c", "d"]),
     "a task": ({"task": "u"}, ["b"]),
-    "a part of the reason, read as it is": ({"err": "[errno 5]"}, ["b"]),
     "a fingerprint": ({"fingerprint": "g"}, ["c"]),
     "a cause": ({"cause": "killed"}, ["c"]),
     "since": ({"after": T2}, ["b", "c"]),
@@ -94,6 +97,22 @@ ROWS = (
         found(f"matches: {name}", MIXED, sift(**args), ["", "", [part for one in ids for part in (one, SCORES[one])]])
         for name, (args, ids) in MATCHES.items()
     ),
+    *(
+        found(
+            f"a part of the reason, read as it is, {want}: what has none in its hash is told besides",
+            MIXED,
+            sift(err="[errno 5]", want=want),
+            ["", "", reply],
+            [OF_D],
+        )
+        for want, reply in (
+            ("ids", ["b", "2"]),
+            ("rows", [["b", "2", *values(T2, "u", reason="[Errno 5] Broken")]]),
+            ("groups", [["exhausted", "u", "f", 1, T2, T2, "b", "[Errno 5] Broken"]]),
+        )
+    ),
+    found("a part of the reason, and a task", MIXED, sift(err="[errno 5]", task="t"), ["", "", []]),
+    found("what has no reason counts among the most", MIXED, sift(err="no", most=1, order="newest"), ["4", "d", []], [OF_D]),
     found(
         "rows",
         {"rq:failed:q": ZSet(a=1.5), "rq:job:a": letter()},

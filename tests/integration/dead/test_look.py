@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rq import Queue, SimpleWorker
+
 from postroom import Postroom, Retry
 from tests.integration.dead.conftest import Dead, Shop
 from tests.integration.programs import burst
@@ -53,6 +55,32 @@ def test_filters(dead: Dead, shop: Shop, client: Any) -> None:
     assert found("--older", "1d") == {old}
     assert found("--newer", "1d") == {other, rendered}
     assert found("--newer", "1d", "--task", "shop.send") == {other}
+
+
+def test_what_failed_under_rqs_worker_is_found_by_its_error(dead: Dead, shop: Shop, client: Any) -> None:
+    (first,) = shop.kill(1)
+    queue = Queue("mail", connection=client)
+    theirs = [queue.enqueue(failing, text).id for text in ("No Address", "no time")]
+    SimpleWorker([queue], connection=client).work(burst=True)
+    (last,) = shop.kill(2)
+
+    def found(*filters: str) -> list[str]:
+        return [row["id"] for row in dead("list", "--json", *filters).lines]
+
+    assert found("--error", "no address") == [last, theirs[0], first]
+    assert found("--error", "No TIME", "--limit", "1") == [theirs[1]]
+    assert found("--error", "no time", "--task", "shop.send") == []
+    row = dead("list", "--error", "no time", "--json").json
+    assert row["reason"] == "OSError: no time"
+    group = dead("list", "--error", "no time", "--group-by", "task", "--json").json
+    assert (group["count"], group["example"], group["reason"]) == (1, theirs[1], "OSError: no time")
+    assert dead("redrive", "--error", "no address", "--yes", "--json").json["count"] == 3
+    assert client.lrange("rq:queue:mail", 0, -1) == [one.encode() for one in (first, theirs[0], last)]
+
+
+def failing(text: str) -> None:
+    """What RQ's worker runs."""
+    raise OSError(text)
 
 
 def test_a_filter_that_matches_nothing_says_so(dead: Dead, shop: Shop) -> None:
