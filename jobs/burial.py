@@ -34,10 +34,11 @@ class Burial(msgspec.Struct, frozen=True):
     """When, in seconds since the epoch."""
 
     @classmethod
-    def read(cls, job_id: str, queue: str, died: float, stored: Mapping[str, bytes | None]) -> "Burial":
-        """From FIELDS of the job's hash."""
+    def read(cls, job_id: str, entry: "Entry", stored: Mapping[str, bytes | None]) -> "Burial":
+        """Of the entry's job, with FIELDS of its hash."""
         cause, reason, task, mark, attempts = ((stored.get(name) or b"").decode(errors="replace") for name in FIELDS)
-        return cls(job_id, queue, task, cause, reason, mark, int(attempts) if attempts.isdigit() else 0, died)
+        made = int(attempts) if attempts.isdecimal() and len(attempts) < 10 else 0
+        return cls(job_id, entry.queue, task or entry.task, cause, reason, mark, made, entry.time)
 
 
 FIELDS = ("p:cause", "p:reason", "p:task", "p:fingerprint", "p:attempt")
@@ -45,11 +46,13 @@ FIELDS = ("p:cause", "p:reason", "p:task", "p:fingerprint", "p:attempt")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the stream of burials: jobs of one queue that were buried by one call."""
+    """One entry of the stream of burials: jobs of one queue and task that were buried by one call."""
 
     id: str
     queue: str
     jobs: Sequence[str]
+    task: str = ""
+    """Its first 200 bytes."""
 
     @classmethod
     def read(cls, entry: bytes, flat: Sequence[bytes]) -> "Entry":
@@ -60,7 +63,7 @@ class Entry:
             jobs = msgspec.json.decode(fields.get("jobs", "[]"), type=list[str])
         except msgspec.MsgspecError:
             jobs = []
-        return cls(entry.decode(), fields.get("queue", ""), jobs)
+        return cls(entry.decode(), fields.get("queue", ""), jobs, fields.get("task", ""))
 
     @property
     def time(self) -> float:

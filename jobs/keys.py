@@ -133,7 +133,7 @@ class Keys:
         return f"{self.own()}paused"
 
     def dead(self) -> str:
-        """STREAM of the newest burials: `queue`, and `jobs`, a JSON list of ids."""
+        """STREAM of the newest burials: `queue`, `task`, and `jobs`, a JSON list of ids."""
         return f"{self.own()}dead"
 
     def hooks(self) -> str:

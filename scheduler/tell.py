@@ -59,11 +59,11 @@ def _tell(app: Postroom, name: str) -> bool:
 
 
 def _burials(app: Postroom, name: str, entries: Sequence[Entry]) -> Iterator[tuple[str, Burial]]:
-    """What the hook wants of the entries' jobs. Of a job that is gone by now only id and queue are known."""
+    """What the hook wants of the entries' jobs. Of a job that is gone by now only id, queue and task are known."""
     named = [(entry, job_id) for entry in entries for job_id in entry.jobs]
     stored = app.broker.try_many([calls.read(app.keys, job_id, *FIELDS) for _, job_id in named]) if named else []
     for (entry, job_id), fields in zip(named, stored, strict=True):
         known = {} if isinstance(fields, BrokerError) else fields
-        burial = Burial.read(job_id, entry.queue, entry.time, known)
+        burial = Burial.read(job_id, entry, known)
         if app.hooks[name].wants(burial):
             yield entry.id, burial

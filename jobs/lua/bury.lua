@@ -5,6 +5,7 @@ local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
 -- jobs: id, token, ttl (seconds; 0 keeps nothing, -1 for ever), entry of RQ's result stream ('' for a job of ours), the
 --   execution that failed ('': none), number of strings that follow, field, value, …
 -- returns for each job: OK, ALREADY or STALE
+--@include burials
 --@include clock
 --@include fence
 --@include hands
@@ -13,7 +14,6 @@ local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
 --@include dependents
 --@include expire
 --@include rq
-local KEPT = 10000
 now = clock(now)
 
 local replies, members, settled, dead, places, i = {}, {}, {}, {}, {}, 7
@@ -23,6 +23,7 @@ while ARGV[i] do
   if reply == 'OK' then
     if ttl ~= 0 then redis.call('ZADD', failed, ttl < 0 and -1 or now + ttl, id) end
     dead[#dead + 1], places[#places + 1] = id, i
+    note_burial(id, i + 6, i + 5 + ARGV[i + 5])
   end
   members[#members + 1] = id .. ':' .. token
   replies[#replies + 1] = reply
@@ -33,9 +34,7 @@ end
 -- All that may refuse (a foreign key in its place) before the first status: once that is written, a repetition is ALREADY.
 redis.call('XLEN', own .. 'dead')
 let_go(wip, held, members)
-if #dead > 0 then
-  redis.call('XADD', own .. 'dead', 'MAXLEN', '~', KEPT, '*', 'queue', queue_name, 'jobs', cjson.encode(dead))
-end
+record_burials(queue_name)
 for n, place in ipairs(places) do
   local id, token, ttl, entry, failure, count = dead[n], unpack(ARGV, place + 1, place + 5)
   local key = rq .. 'job:' .. id

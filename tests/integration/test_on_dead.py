@@ -143,6 +143,25 @@ def test_a_hook_that_fails_calls_no_hook(app: Postroom, client: redis.Redis) -> 
     assert client.llen("rq:queue:alerts") == 0
 
 
+def test_of_a_job_that_is_gone_by_then_the_task_is_known(server: Server, client: redis.Redis, heard: list[Burial]) -> None:
+    app = Postroom(server.url, failure_ttl=0)
+    declare(app, heard)
+
+    @app.task(name="other", queue="mail", retry=None)
+    def other() -> None:
+        raise ValueError
+
+    app.on_dead(name="of send", task="send")(lambda burial: heard.append(burial))
+    other.enqueue()
+    job = app.enqueue("send", 1, queue="mail")
+    burst(app, "mail")
+    assert not client.exists(f"rq:job:{job.id}")
+    tell_all(app)
+    app.broker.close()
+    assert sorted(burial.task for burial in heard) == ["other", "send", "send"]
+    assert {burial.reason for burial in heard} == {""}
+
+
 def test_a_foreign_entry_stops_nobody(shop: Postroom, heard: list[Burial], client: redis.Redis) -> None:
     client.xadd("postroom:dead", {"something": "else"})
     client.xadd("postroom:dead", {"queue": "mail", "jobs": "{"})

@@ -26,9 +26,9 @@ def dead(job_id: str, ttl: int = 900, failure: str = "", **more: str) -> list[An
     return [job_id, 7, ttl, "", failure, 2 * len(fields), *(part for pair in fields.items() for part in pair)]
 
 
-def told(*ids: str) -> Stream:
+def told(*ids: str, task: str = "") -> Stream:
     """The stream of burials after one call."""
-    return Stream([{"queue": "q", "jobs": json.dumps(ids, separators=(",", ":"))}])
+    return Stream([{"queue": "q", "task": task, "jobs": json.dumps(ids, separators=(",", ":"))}])
 
 
 def bury(*jobs: list[Any], now: Any = 1000) -> Call:
@@ -81,6 +81,20 @@ ROWS = (
             [event("buried", "b", "c")],
         ),
         again=Then(["STALE", "ALREADY", "ALREADY"]),
+    ),
+    Row(
+        "the record has an entry for each task, whose name is cut",
+        {f"rq:job:{one}": job("started", **CLAIM) for one in "abcd"},
+        bury(*(dead(one, ttl=0, **{"p:task": task}) for one, task in zip("abcd", ("t", 300 * "u", "t", ""), strict=True))),
+        Then(
+            ["OK"] * 4,
+            {
+                **{f"postroom:gone:{one}": lasting(60, "7 ") for one in "abcd"},
+                "postroom:dead": Stream([*told("a", "c", task="t"), *told("b", task=200 * "u"), *told("d")]),
+            },
+            [event("buried", *"abcd")],
+        ),
+        again=Then(["ALREADY"] * 4),
     ),
     Row(
         "what was unusable is mended, so that RQ's readers can show it",

@@ -33,7 +33,7 @@ WAITING = {
 def ends(name: str, given: dict[str, Any], then: dict[str, Any], *, fails: bool = False) -> Row:
     """Job a ends."""
     call, reply = (BURY, event("buried", "a")) if fails else (COMPLETE, event("finished", "a"))
-    told = {"rq:failed:q": ZSet(a=1900), "postroom:dead": Stream([{"queue": "q", "jobs": '["a"]'}])}
+    told = {"rq:failed:q": ZSet(a=1900), "postroom:dead": Stream([{"queue": "q", "task": "", "jobs": '["a"]'}])}
     entry: dict[str, Any] = told if fails else {"rq:finished:q": ZSet(a=1500)}
     return Row(
         name,

@@ -10,7 +10,7 @@ INF = float("inf")
 CLAIM: dict[str, Any] = {"worker_name": "w1", "p_token": 7}
 ENDED = {**CLAIM, "started_at": "S", "ended_at": "E", "result": ""}
 DEAD = {**CLAIM, "started_at": "S", "ended_at": "E", "p_reason": "R", "exc_info": "T", "p_attempt": 1}
-TOLD = Stream([{"queue": "q", "jobs": '["a"]'}])
+TOLD = Stream([{"queue": "q", "task": "", "jobs": '["a"]'}])
 ENTRY = {"type": "1", "return_value": "NDI="}
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from postroom import Burial, ConfigError, Postroom
-from postroom.jobs.burial import Hook, hook_job
+from postroom.jobs.burial import Entry, Hook, hook_job
 
 Apps = Callable[[], Postroom]
 BURIAL = Burial("a", "mail", "shop.send", "exhausted", "ValueError: no", "9c1e5a0b77d2", 5, 1000.0)
@@ -104,5 +104,12 @@ def test_two_of_one_name(app_without_server: Apps) -> None:
 
 
 def test_what_is_not_known_of_a_job_that_is_gone() -> None:
-    assert Burial.read("a", "mail", 5.0, {}) == Burial("a", "mail", died=5.0)
-    assert Burial.read("a", "mail", 5.0, {"p:attempt": b"x"}).attempts == 0
+    entry = Entry.read(b"5000-1", [b"queue", b"mail", b"task", b"shop.send", b"jobs", b'["a"]'])
+    assert Burial.read("a", entry, {}) == Burial("a", "mail", "shop.send", died=5.0)
+    assert Burial.read("a", entry, {"p:task": b"shop.other"}).task == "shop.other"
+    for attempts in (b"x", "²".encode(), b"9" * 5000):
+        assert Burial.read("a", entry, {"p:attempt": attempts}).attempts == 0
+
+
+def test_a_record_that_knew_no_tasks() -> None:
+    assert Entry.read(b"5000-1", [b"queue", b"mail", b"jobs", b'["a"]']).task == ""

@@ -61,8 +61,9 @@ def test_what_failed_under_rqs_worker_is_found_by_its_error(dead: Dead, shop: Sh
     (first,) = shop.kill(1)
     queue = Queue("mail", connection=client)
     theirs = [queue.enqueue(failing, text).id for text in ("No Address", "no time")]
-    SimpleWorker([queue], connection=client).work(burst=True)
+    SimpleWorker([queue], connection=client).work(burst=True, logging_level="ERROR")
     (last,) = shop.kill(2)
+    client.zadd("rq:failed:mail", {one: 9e9 + n for n, one in enumerate((first, *theirs, last))})
 
     def found(*filters: str) -> list[str]:
         return [row["id"] for row in dead("list", "--json", *filters).lines]
