@@ -119,5 +119,7 @@ class JobFacts:
     """Seconds that its last execution took."""
     kept: float | None = None
     """Seconds until it is forgotten; None: never."""
+    purged: bool = False
+    """It failed, and is kept for a while though it stands among the dead letters no more."""
     reason: str = ""
     cause: str = ""

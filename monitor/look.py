@@ -116,6 +116,7 @@ class _Look:
         asked = {**workers.ask_what(keys, known), **_ask_queue(keys, queue)}
         if status in _REGISTRY:
             asked["score"] = Call(("ZSCORE", _REGISTRY[status](keys, queue), self._id), _float)
+            asked["ttl"] = Call(("PTTL", keys.job(self._id)), int)
         if status == "deferred":
             command = ("SRANDMEMBER", keys.dependencies(self._id), MOST_DEPENDENCIES)
             asked["dependencies"] = Call(command, calls.texts)
@@ -142,7 +143,8 @@ class _Look:
             knows_task=_knows(takers, replies) if task else None,
             waits_for=_waits_for(replies, allowed=stored["allow_dependency_failures"] == b"1"),
             due=_until(replies, now) if status == "scheduled" else None,
-            kept=_until(replies, now) if status in {"finished", "failed"} else None,
+            kept=_kept(replies, now) if status in {"finished", "failed"} else None,
+            purged=status == "failed" and replies["score"] is None and replies["ttl"] >= 0,
             **_story(stored, now, in_line=in_line),
             **self._end(stored, status),
             **_worker(stored, alive, replies),
@@ -333,6 +335,13 @@ def _until(replies: Replies, now: float) -> float | None:
     """Seconds until the job's score; None: for ever, or not there."""
     score = replies["score"]
     return None if score is None or score in {-1.0, float("inf")} else score - now
+
+
+def _kept(replies: Replies, now: float) -> float | None:
+    """Seconds until the job is forgotten. What stands in no registry any more, as what was purged, its hash outlives."""
+    if replies["score"] is not None:
+        return _until(replies, now)
+    return None if replies["ttl"] < 0 else replies["ttl"] / 1000
 
 
 def _text(value: bytes | None) -> str:

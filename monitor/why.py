@@ -198,7 +198,7 @@ def _failed(job: JobFacts) -> Said:
     parts = (job.cause, job.reason.removeprefix(f"{job.cause}: "))
     why = ": ".join(filter(None, parts)) or "why is not known"
     kept = "never be forgotten" if job.kept is None else f"be forgotten in {span(job.kept)}"
-    return "failed", f"{said}; {why}; it will {kept}"
+    return "failed", f"{said}; {why}; it {'was purged and ' if job.purged else ''}will {kept}"
 
 
 def _ago(job: JobFacts) -> str:

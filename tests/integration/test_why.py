@@ -16,6 +16,7 @@ from postroom import Job, Postroom
 from postroom.jobs import calls
 from postroom.jobs.times import rq_time
 from postroom.monitor import look
+from postroom.monitor.dead import DeadLetters
 from postroom.monitor.facts import JobFacts, QueueFacts
 from postroom.monitor.look import look_at_job, look_at_queue
 from postroom.monitor.why import Answer, why_job, why_queue
@@ -296,6 +297,10 @@ def test_it_has_ended(shop: Program, app: Postroom) -> None:
         r"it will be forgotten in 365 d\.",
         why(app, failed).sentence,
     )
+    DeadLetters(app).purge([failed.id])
+    assert re.search(r"; it was purged and will be forgotten in 1[45] m\.", why(app, failed).sentence)
+    DeadLetters(app).undo()
+    assert why(app, failed).sentence.endswith("; it will be forgotten in 365 d.")
     assert re.fullmatch(rf"Job {canceled.id} was canceled .* ago\.", why(app, canceled).sentence)
     assert why(app, deleted).sentence == f"Job {deleted.id} was deleted within the last minute."
     assert why(app, dropped).sentence.startswith(f"Job {dropped.id} ended within the last minute")

@@ -190,6 +190,12 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
         "failed; unknown-task: no task x; it will be forgotten in 9 s",
     ),
     ("failed", {}, "failed", "failed; why is not known; it will never be forgotten"),
+    (
+        "failed",
+        {"ended": 180.0, "cause": "discarded", "reason": "old", "kept": 840.0, "purged": True},
+        "failed",
+        "failed 3 m ago; discarded: old; it was purged and will be forgotten in 14 m",
+    ),
     ("canceled", {"ended": 180.0}, "canceled", "was canceled 3 m ago"),
     ("stopped", {}, "canceled", "was stopped by RQ"),
     # Elsewhere.
