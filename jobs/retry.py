@@ -38,11 +38,18 @@ class Discard(Exception):
         super().__init__(reason)
 
 
+_UNSAID: Any = object()
+
+
 class _Later(Exception):
-    def __init__(self, delay: float | timedelta) -> None:
+    def __init__(self, delay: float | timedelta = _UNSAID) -> None:
+        name = type(self).__name__
+        if delay is _UNSAID:
+            # `raise Snooze`: Python's own complaint would name this class, which nobody wrote.
+            raise ConfigError(f"raise {name} says no delay: write raise {name}(60), in seconds or a timedelta")
         seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST:
-            raise ConfigError(f"{type(self).__name__}({delay!r}): give seconds or a timedelta, from 0 to {MOST:,}")
+            raise ConfigError(f"{name}({delay!r}): give seconds or a timedelta, from 0 to {MOST:,}")
         super().__init__(f"in {seconds:g} s")
         self.delay = float(seconds)
         """Seconds."""
