@@ -271,7 +271,7 @@ def read(space: Keys, job_id: str, *fields: str) -> Call[dict[str, bytes | None]
 
 def read_all(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:
     """A job's whole hash."""
-    return Call(("HGETALL", space.job(job_id)), _pairs)
+    return Call(("HGETALL", space.job(job_id)), pairs)
 
 
 def drop_fields(space: Keys, job_id: str, names: Sequence[bytes]) -> Call[int]:
@@ -282,7 +282,7 @@ def drop_fields(space: Keys, job_id: str, names: Sequence[bytes]) -> Call[int]:
 def last_result(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:
     """The newest entry of RQ's result stream of a job; {} where there is none."""
     command = ("XREVRANGE", space.results(job_id), "+", "-", "COUNT", 1)
-    return Call(command, lambda entries: _pairs(entries[0][1]) if entries else {})
+    return Call(command, lambda entries: pairs(entries[0][1]) if entries else {})
 
 
 def queue_names(space: Keys) -> Call[list[str]]:
@@ -323,5 +323,6 @@ def texts(values: list[bytes]) -> list[str]:
     return [value.decode(errors="replace") for value in values]
 
 
-def _pairs(flat: Any) -> dict[bytes, bytes]:
+def pairs(flat: Any) -> dict[bytes, bytes]:
+    """A reply of names and values."""
     return dict(flat) if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from postroom.jobs.errors import ScriptFailed
 from postroom.jobs.failure import Cause, one_line
 from postroom.jobs.retry import Retry
 from postroom.jobs.times import span
+from postroom.monitor.alerts.lanes import Lanes
 from postroom.monitor.alerts.measure import measure
 from postroom.monitor.alerts.notice import Notice, State, notices
 from postroom.monitor.alerts.rules import LOG, Rule, Rules, read_rules
@@ -28,7 +30,9 @@ TURN = 1.5
 HELD = 30.0
 """Seconds, besides its webhook's timeout, for which a notice is one process's to deliver: time to resolve a name."""
 FORGOTTEN = 86_400.0
-"""Seconds after which a notice is dropped whose webhook nobody knows any more."""
+"""Seconds after which a notice is dropped whose webhook nobody knows any more, or which nobody can read."""
+LANE = 5.0
+"""Seconds after which no further notice is tried at a receiver in one round."""
 RETRY = Retry(
     stop=stop_after_attempt(12),
     wait=wait_exponential_jitter(initial=1, exp_base=4, max=3_600),
@@ -36,7 +40,7 @@ RETRY = Retry(
 )
 """About 1 s, 4 s, 16 s, 64 s, 4 m, 17 m, then every hour: for about five hours."""
 
-T = TypeVar("T", State, Notice)
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def duties(path: Path) -> "tuple[Judge, Deliver]":
@@ -103,39 +107,74 @@ def states(app: Postroom, rules: Rules) -> list[tuple[Rule, State | None]]:
 
 
 class Deliver:
-    """Delivers the notices whose webhooks this process knows, several at once."""
+    """Delivers the notices whose webhooks this process knows."""
 
     every = 1.0
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+        self._rules, self._lanes = rules, _lanes(rules)
 
     def do(self, app: Postroom) -> None:
-        """One round."""
-        deliver(app, self._rules)
+        """One round. It does not wait for who is slow: that lane goes on beside the next rounds."""
+        self._lanes.wait(0)
+        _deliver_due(app, self._rules, self._lanes)
+        self._lanes.wait(self.every)
 
 
 def deliver(app: Postroom, rules: Rules) -> None:
-    """Try every notice that is due, once. One of a rule and target waits for those before it: `firing` that came after
-    `over` would not be true any more.
+    """Try every notice that is due, once.
 
     Raises:
         BrokerError: the server was not reached, or refused.
     """
-    stored, now = app.broker.run_many([Call(("HVALS", app.keys.notices()), list), calls.server_time()])
-    read = [(text, _read(text, Notice)) for text in (value.decode(errors="replace") for value in stored)]
-    found = sorted([(notice.at, text, notice) for text, notice in read if notice])
+    lanes = _lanes(rules)
+    _deliver_due(app, rules, lanes)
+    lanes.wait()
+
+
+def _lanes(rules: Rules) -> Lanes:
+    """One for each webhook; what has none, the log's notices and those to be dropped, has its own."""
+    return Lanes(len(rules.webhooks) + 1)
+
+
+def _deliver_due(app: Postroom, rules: Rules, lanes: Lanes) -> None:
+    """A notice of a rule and target waits for those before it: `firing` that came after `over` would not be true any more."""
+    stored, now = app.broker.run_many([Call(("HGETALL", app.keys.notices()), calls.pairs), calls.server_time()])
+    found = sorted((notice.at, text, notice) for text, notice in _readable(app, stored, now))
     first = {(notice.rule, notice.target): (text, notice) for _, text, notice in reversed(found)}
-    due = [
-        (text, notice)
-        for text, notice in first.values()
-        if notice.due <= now and (_knows(rules, notice) or now - notice.at > FORGOTTEN)
-    ]
-    ahead = now - time.time()
-    if due:
-        with ThreadPoolExecutor(min(8, len(due)), "postroom-notice") as threads:
-            for result in [threads.submit(_deliver, app, rules, text, notice, ahead) for text, notice in due]:
-                result.result()
+    due: dict[str, list[tuple[str, Notice]]] = {}
+    for text, notice in first.values():
+        if notice.due <= now and (_knows(rules, notice) or now - notice.at > FORGOTTEN):
+            due.setdefault(notice.target if notice.target in rules.webhooks else LOG, []).append((text, notice))
+    for target, some in due.items():
+        lanes.start(target, partial(_deliver_some, app, rules, some, now - time.time()))
+
+
+def _readable(app: Postroom, stored: Mapping[bytes, bytes], now: float) -> Iterator[tuple[str, Notice]]:
+    """What is stored, as notices. What is none is dropped: at once where it does not say when it was made; else a newer
+    version may have made it, whose processes get FORGOTTEN seconds.
+    """
+    for field, value in stored.items():
+        text = value.decode(errors="replace")
+        notice = _read(text, Notice)
+        if notice is not None and (notice.id.encode(), text.encode()) == (field, value):
+            yield text, notice
+        elif now - (_read(text, _Dated) or _Dated()).at > FORGOTTEN:
+            log.error("notice %s cannot be read and is dropped: %.200s", field.decode(errors="replace"), text)
+            app.broker.run(Call(("HDEL", app.keys.notices(), field), int))
+
+
+class _Dated(msgspec.Struct, frozen=True):
+    """What one can still tell of a notice of another version."""
+
+    at: float = 0.0
+
+
+def _deliver_some(app: Postroom, rules: Rules, due: Sequence[tuple[str, Notice]], ahead: float) -> None:
+    began = time.monotonic()
+    for text, notice in due:
+        if time.monotonic() - began < LANE:
+            _deliver(app, rules, text, notice, ahead)
 
 
 def send(rules: Rules, notice: Notice) -> str:

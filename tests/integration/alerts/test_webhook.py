@@ -1,6 +1,8 @@
 """Notices on their way to a real receiver, which verifies them."""
 
+import json
 import ssl
+import threading
 import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
@@ -13,7 +15,7 @@ import trustme
 
 from postroom import Postroom
 from postroom.monitor.alerts import duties
-from postroom.monitor.alerts.duties import deliver, judge
+from postroom.monitor.alerts.duties import Deliver, deliver, judge
 from postroom.monitor.alerts.notice import Notice
 from postroom.monitor.alerts.rules import Rules, Webhook
 from postroom.monitor.alerts.webhook import NotTaken, Refused, post
@@ -226,3 +228,52 @@ def test_a_notice_for_a_webhook_that_another_knows_waits_a_day(
     deliver(app, ours)
     assert left(client) == 0
     assert not receiver.got
+
+
+def test_a_slow_receiver_delays_no_other(app: Postroom, fired: Rules, receiver: Receiver, client: Any) -> None:
+    seen, go_on = msgspec.json.decode(client.hvals("postroom:notices")[0], type=Notice), threading.Event()
+
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        go_on.wait(5)
+        status(204)(request)
+
+    receiver.answers = [slow]
+    with receiving() as other:
+        ops = replace(fired.webhooks["ops"], timeout=10)
+        rules = replace(fired, webhooks={"ops": ops, "other": replace(ops, name="other", url=other.url)})
+        duty = Deliver(rules)
+        duty.do(app)
+        for number, target in enumerate(("ops", "other")):
+            one = msgspec.structs.replace(seen, id=f"n{number}", rule=f"r{number}", target=target)
+            client.hset("postroom:notices", one.id, msgspec.json.encode(one))
+        duty.do(app)
+        assert (receiver.states, other.states) == (["firing"], ["firing"])
+        assert left(client) == 2
+        go_on.set()
+        until(lambda: duty.do(app) or not left(client))
+    assert receiver.states == ["firing", "firing"]
+
+
+def test_a_receiver_gets_so_many_seconds_in_a_round(
+    app: Postroom, fired: Rules, receiver: Receiver, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = msgspec.json.decode(client.hvals("postroom:notices")[0], type=Notice)
+    another = msgspec.structs.replace(seen, id="n", rule="r")
+    client.hset("postroom:notices", another.id, msgspec.json.encode(another))
+    monkeypatch.setattr(duties, "LANE", 0.3)
+    receiver.answers = [lambda request: (time.sleep(0.4), status(204)(request))[1]]
+    deliver(app, fired)
+    assert len(receiver.got) == 1
+    deliver(app, fired)
+    assert len(receiver.got) == 2
+
+
+def test_what_cannot_be_read_is_dropped(app: Postroom, fired: Rules, receiver: Receiver, client: Any, caplog: Any) -> None:
+    (text,) = client.hvals("postroom:notices")
+    newer = {"at": time.time(), "state": {"firing": True}}
+    stored = {"a": "{", b"\xff": b"\xff", "c": json.dumps({"at": 5.0}), "d": text, "e": json.dumps(newer)}
+    client.hset("postroom:notices", mapping=stored)
+    deliver(app, fired)
+    assert client.hkeys("postroom:notices") == [b"e"]
+    assert caplog.text.count("cannot be read and is dropped") == 4
+    assert receiver.states == ["firing"]
