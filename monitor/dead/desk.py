@@ -1,6 +1,5 @@
 """The desk where dead letters are looked at and dealt with. Nothing here holds more than a page of them."""
 
-import difflib
 import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from postroom.monitor.dead.files import Line, encode
 from postroom.monitor.dead.filters import Filter
 from postroom.monitor.dead.letters import DeadLetter, Group, Summary, merge
 from postroom.monitor.dead.moves import Action, Moved
+from postroom.monitor.nearest import nearest_dead
 
 Chosen = Filter | Sequence[str]
 """Which dead letters: a filter, or ids."""
@@ -28,8 +28,6 @@ Place = tuple[str, str, float]
 BATCH = 100
 """Dead letters that one script moves: so long the server does nothing else."""
 BATCH_BYTES = 1_000_000
-NEAREST_OF = 5_000
-"""The most ids that an unknown one is compared with."""
 
 
 def _nobody(_moved: int) -> None:
@@ -93,7 +91,7 @@ class DeadLetters:
                 if score is None or field["status"] != b"failed":
                     status = (field["status"] or b"").decode(errors="replace")
                     known = status if status != "failed" else "purged"
-                    raise NotDead(job_id, known, [] if known else self._nearest(job_id))
+                    raise NotDead(job_id, known, [] if known else nearest_dead(self._broker, job_id))
                 found.append((queue, job_id, score))
         return found
 
@@ -288,15 +286,6 @@ class DeadLetters:
             for job_id, entry in entries.items()
         }
         return [replace(row, reason=told[row.id]) if row.id in told else row for row in rows]
-
-    def _nearest(self, job_id: str) -> list[str]:
-        known: list[str] = []
-        for queue in self._broker.run(calls.queue_names(self._keys)):
-            left = NEAREST_OF - len(known) - 1
-            command = ("ZREVRANGE", self._keys.failed(queue), 0, left)
-            known += self._broker.run(calls.Call(command, calls.texts)) if left >= 0 else []
-        begins = [other for other in known if len(job_id) >= 4 and other.startswith(job_id)]
-        return begins[:3] or difflib.get_close_matches(job_id, known, 3)
 
     def _import_batches(self, lines: Iterable[Line]) -> Iterator[tuple[str, list[str], list[Any]]]:
         for queue, of_queue in groupby(lines, key=lambda line: line.queue):
