@@ -4,23 +4,31 @@
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tenacity import stop_after_attempt, wait_none
 
-from postroom import Job, Postroom, Retry
+from postroom import Burial, Job, Postroom, Retry
+from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.context import current
 from postroom.jobs.keys import Keys
 from postroom.jobs.queue import Queue
 from postroom.jobs.task import Prepared
+from postroom.monitor.alerts.duties import deliver, judge
+from postroom.monitor.alerts.rules import LOG, Rule, Rules
 from postroom.monitor.dead import Canary, DeadLetters, Filter, Moved
 from postroom.monitor.dead.files import Line, decode
+from postroom.scheduler.tell import Tell
 from postroom.workers.local import LocalWorker
 
 ALL = Filter()
+RULES = Rules(Path("none"), (Rule("many", "dead", 1, (LOG,), within=3_600),), {})
+"""A rule that fires where there is a dead letter, and tells the log."""
 MANY = 501
 """Jobs that take two batches."""
 SOON = 0.07
@@ -107,12 +115,49 @@ class Session:
         LocalWorker(self.app, ["default"], concurrency=1, burst=True).run()
         return sorted(self.runs)
 
+    def told(self) -> int:
+        """Tell a hook of the dead letters, behind the proxy; how many of its jobs there are. In two rounds: whose reply
+        told that it was its turn is lost leaves the work to the next.
+        """
+        self.buried()
+        for _ in range(2):
+            Tell().do(self.app)
+            self.beside.broker.run(calls.Call(("DEL", self.app.keys.turn("hook:told")), int))
+        return len(self.beside.queue("alerts"))
+
+    def alerted(self) -> list[str]:
+        """Judge a rule that fires, and tell the log, behind the proxy; what it was told."""
+        with _Heard() as heard:
+            for _ in range(2):
+                judge(self.app, RULES)
+                deliver(self.app, RULES)
+        return heard.texts
+
     def close(self) -> None:
         """Let go of both."""
         for timer in self._timers:
             timer.join()
         for app in (self.app, self.beside):
             app.broker.close()
+
+
+class _Heard(logging.Handler):
+    """What the log of alerts is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.texts.append(record.getMessage())
+
+    def __enter__(self) -> "_Heard":
+        logging.getLogger("postroom.alerts").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("postroom.alerts").removeHandler(self)
 
 
 def _program(url: str, prefix: str, session: Session) -> Postroom:
@@ -136,6 +181,10 @@ def _program(url: str, prefix: str, session: Session) -> Postroom:
     def broken(_: object) -> None:
         ran("broken")
         raise ValueError("as told")
+
+    @app.on_dead(name="told")
+    def told(_: Burial) -> None:
+        """Never runs: what is tried is that there is one job for each death."""
 
     return app
 
@@ -189,6 +238,8 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     yield "Queue.paused", Session.paused, lambda queue: queue.paused
     yield "Queue.__len__", lambda s: (s.one(), s.app.queue("default"))[1], len
     yield from _desk()
+    yield "Tell.do", lambda s: s, Session.told
+    yield "judge, deliver", lambda s: (s.buried(), s)[1], Session.alerted
     yield "Broker.ping", lambda s: s.app.broker, Broker.ping
     yield "all async", lambda s: s, lambda s: asyncio.run(_all_async(s))
     yield "LocalWorker.run", lambda s: s, Session.burst

@@ -19,6 +19,7 @@ import redis
 from postroom.jobs.broker import Broker, Exchange, RoundTrip, _adrive, _drive
 from postroom.jobs.scripts import SCRIPTS
 from postroom.scheduler.retain import Retain
+from postroom.scheduler.tell import Tell
 from postroom.workers.process import WorkerProcess
 from tests.fault.history import History
 
@@ -36,7 +37,7 @@ _ROLES = {
     "tests.fault.producer": "producer",
 }
 _ALL_ROLES = {*_ROLES.values(), "aproducer", "duty"}
-_DUTIES = {"postroom-promote", "postroom-recover", "postroom-retain"}
+_DUTIES = {"postroom-promote", "postroom-recover", "postroom-retain", "postroom-tell"}
 _NAMES = {script.sha: script.name for script in SCRIPTS.values()}
 
 
@@ -79,7 +80,7 @@ def arm(history: History) -> None:
     role = _ROLES.get(main.name) if main else None
     if not text or role is None:
         return
-    Retain.every = 0.5
+    Retain.every = Tell.every = 0.5
     _tell_of_kills(history)
     if text == RECORD:
         _wrap(role, _Record(history.folder))

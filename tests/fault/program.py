@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from tenacity import stop_after_attempt, wait_fixed, wait_none
 
-from postroom import Postroom, Retry
+from postroom import Burial, Postroom, Retry
 from postroom.jobs.context import current
 from tests.fault.failpoint import arm
 from tests.fault.history import SKEW, History
@@ -74,6 +74,11 @@ def eager(fails: int) -> None:
     with recorded():
         if current.get().attempt <= fails:
             raise ConnectionError("as told")
+
+
+@app.on_dead(name="tell", queue="nobody's")
+def tell(_: Burial) -> None:
+    """Makes the duty of telling look at each dead letter, and finds none to be told of: of its jobs no producer knows."""
 
 
 @app.task(name="patient")
