@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import binascii
 import contextlib
 import threading
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.codecs import decode_result, inflate
-from postroom.jobs.errors import JobCanceled, JobFailed, ResultExpired, ResultTimeout
+from postroom.jobs.errors import DecodeError, JobCanceled, JobFailed, ResultExpired, ResultTimeout
 from postroom.jobs.results import Listener, looks
 
 R = TypeVar("R")
@@ -170,7 +171,7 @@ def _read_result(job_id: str, found: dict[str, bytes | None], entry: Mapping[byt
             if found["result"]:
                 return decode_result(found["result"])
             value = entry.get(b"return_value")
-            return None if value is None else decode_result(base64.b64decode(value))
+            return None if value is None else decode_result(_from_base64(value))
         case "failed" | "stopped":
             raise JobFailed(job_id, *failure_of(found, entry))
         case "canceled":
@@ -184,8 +185,18 @@ def failure_of(found: Mapping[str, bytes | None], entry: Mapping[bytes, bytes]) 
     """
     in_stream = entry.get(b"exc_string")
     theirs = in_stream is not None and entry.get(b"worker_name") == found["worker_name"]
-    text = base64.b64decode(in_stream) if in_stream and theirs else found["exc_info"] or b""
-    traceback = inflate(text, _TRACEBACK_LIMIT).decode(errors="replace")
+    try:
+        text = _from_base64(in_stream) if in_stream and theirs else found["exc_info"] or b""
+        traceback = inflate(text, _TRACEBACK_LIMIT).decode(errors="replace")
+    except DecodeError as error:  # whoever looks at many must see the others
+        traceback = f"(its traceback cannot be read: {error})"
     last_line = traceback.strip().rpartition("\n")[2]
     reason = b"" if theirs and found["exc_info"] else found["p:reason"] or b""
     return reason.decode(errors="replace") or last_line, traceback
+
+
+def _from_base64(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except binascii.Error as error:
+        raise DecodeError(f"RQ's entry is not base64: {error}") from error

@@ -43,6 +43,7 @@ from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.secrets import Veil, names_of
 from postroom.jobs.times import MOST, parse_rq_time, rq_time
+from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome, buried, finished, released, retried
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
@@ -191,7 +192,7 @@ class Runner:
         veil = veil or self.veil(job)
         self.report(job, task, failure, error, cause, veil)
         created_at = (job.created_at or b"").decode(errors="replace")
-        more = {"p:task": task, **(fields or {})}
+        more = {"p:task": task[:ERROR_LIMIT], **(fields or {})}  # of an unknown one it may be anything
         if veil.hidden:
             more["p:secret"] = msgspec.json.encode(veil.hidden)  # for whoever shows its arguments
         if not _is_date(created_at):
@@ -287,6 +288,8 @@ class Runner:
             self._app.broker.run(calls.drop_fields(self._app.keys, job_id, names))
 
     def _read(self, job: Claimed) -> Ready | Outcome:
+        if len(job.id) > ID_BYTES:  # were its process to die of it, nobody would know
+            raise DecodeError(f"its id has {len(job.id):,} characters; {ID_BYTES} at most can be run here")
         if job.deaths >= MOST_DEATHS:
             poison = f"poison: {job.deaths} processes died while they ran it"
             return self.bury(job, Cause.POISON, self.told(job, poison), happened=False)

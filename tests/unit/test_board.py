@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from postroom.workers.board import Board
+from postroom.workers.board import ID_BYTES, Board
 from postroom.workers.keeper import FRESH, lives
 
 WRITER = """
@@ -35,6 +35,11 @@ def test_a_new_board_is_empty(board: Board) -> None:
     assert (board.ticked, board.claims, board.leases_lost) == (0.0, 0, 0)
     assert not list(board.running())
     assert not list(board.last_seen())
+
+
+def test_the_longest_id_stands_there_whole(board: Board) -> None:
+    board.enter(2, "a" * ID_BYTES, 7, 1.0, 0.0)
+    assert [job.id for job in board.running()] == ["a" * ID_BYTES]
 
 
 def test_a_job_enters_and_leaves_and_its_name_stays(board: Board) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from postroom.workers.board import Board
 from postroom.workers.calling import Calling
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome
+from postroom.workers.ready import Ready
 from postroom.workers.rq_runner import RqRunner
 from postroom.workers.runner import Runner
 from postroom.workers.slots import Slot
@@ -355,6 +357,20 @@ def test_an_unknown_task_and_a_broken_message_have_causes_of_their_own(run: Run)
     broken = run(lambda: None, stored={"data": b"{"})
     assert (field(broken, "p:cause"), field(broken, "p:task")) == ("undecodable", "")
     assert kept(broken)[0].fingerprint != kept(unknown)[0].fingerprint
+
+
+def test_an_id_that_the_board_cannot_hold_is_told(app: Postroom) -> None:
+    """Of RQ's producers: ours cannot give one."""
+    found = Runner(app, "host-1").read(replace(claimed(), id="i" * 257))
+    assert isinstance(found, Outcome)
+    assert (found.verb, field(found, "p:cause")) == ("bury", "undecodable")
+    assert "its id has 257 characters" in reason(found)
+    assert isinstance(Runner(app, "host-1").read(replace(claimed(), id="i" * 256)), Ready)
+
+
+def test_a_name_of_any_length_is_cut(run: Run) -> None:
+    unknown = run(lambda: None, stored={"data": encode_call("n" * 10_000, (), {})})
+    assert field(unknown, "p:task") == "n" * 500
 
 
 def test_each_failed_execution_is_kept(run: Run) -> None:

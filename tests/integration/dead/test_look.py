@@ -1,10 +1,13 @@
 """`postroom dead list` and `show`."""
 
+import base64
+import zlib
 from typing import Any
 
+import pytest
 from rq import Queue, SimpleWorker
 
-from postroom import Postroom, Retry
+from postroom import JobFailed, Postroom, Retry
 from tests.integration.dead.conftest import Dead, Shop
 from tests.integration.programs import burst
 
@@ -77,6 +80,21 @@ def test_what_failed_under_rqs_worker_is_found_by_its_error(dead: Dead, shop: Sh
     assert (group["count"], group["example"], group["reason"]) == (1, theirs[1], "OSError: no time")
     assert dead("redrive", "--error", "no address", "--yes", "--json").json["count"] == 3
     assert client.lrange("rq:queue:mail", 0, -1) == [one.encode() for one in (first, theirs[0], last)]
+
+
+def test_what_rq_told_and_nobody_can_read_hides_no_other(dead: Dead, shop: Shop, app: Postroom, client: Any) -> None:
+    (ours,) = shop.kill(1)
+    bomb = base64.b64encode(zlib.compress(bytes(20_000_000)))
+    for job_id, told in (("broken", b"abc"), ("bomb", bomb)):
+        client.hset(f"rq:job:{job_id}", mapping={"status": "failed", "origin": "mail"})
+        client.zadd("rq:failed:mail", {job_id: 9e9})
+        client.xadd(f"rq:results:{job_id}", {"type": "2", "exc_string": told})
+    assert {row["id"] for row in dead("list", "--json").lines} == {"broken", "bomb", ours}
+    assert dead("list", "--error", "no address", "--json").json["id"] == ours
+    for job_id in ("broken", "bomb"):
+        assert "its traceback cannot be read" in dead("show", job_id).out
+        with pytest.raises(JobFailed, match="cannot be read"):
+            app.job(job_id).result(0)
 
 
 def failing(text: str) -> None:
