@@ -47,8 +47,8 @@ lua: $(STAMP)  ## table tests of the scripts, then a mutation run: every redis.c
 	@$(BIN)/python -m pytest -q tests/lua
 	@$(BIN)/python tests/lua/mutate.py
 
-fault: $(STAMP)  ## the fault harness: everything is broken on purpose, every job accounted for (CASE= SEED= JOBS=)
-	@$(BIN)/python -m tests.fault $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+fault: $(STAMP)  ## the fault harness: everything is broken on purpose, every job accounted for (CASE= SEED= JOBS= ARGS=--save)
+	@$(BIN)/python -m tests.fault $(if $(CASE),--case $(CASE)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 
 bench: $(STAMP)  ## Postroom beside its peers, which are installed into .bench, measured on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -154,7 +154,8 @@ def recover(space: Keys, process: str, *, resigned: bool = False, charged: Seque
 
     Args:
         resigned: it is known to be gone, whatever its lease.
-        charged: for each job that it died of, or beside, `<id>:<token>`, and the execution that it ended (Failure.stored).
+        charged: for each job that it died of, or beside, `<id>:<token>`, and the execution that it ended
+            (Failure.stored).
     """
     keys = {"held": space.held(process), "leases": space.leases()}
     args = {"process": process, "now": "inf" if resigned else ""}
@@ -202,8 +203,8 @@ class Page:
 def sift(
     space: Keys, queue: str, page: Page, which: dict[str, str]
 ) -> Call[tuple[tuple[bytes, bytes] | None, list[Any], list[Any]]]:
-    """One page of a queue's dead letters: where the next one starts (None: nowhere), what matched, and rows of those whose
-    reason the script cannot read.
+    """One page of a queue's dead letters: where the next one starts (None: nowhere), what matched, and rows of those
+    whose reason the script cannot read.
 
     Args:
         which: the filter (`Filter.args`).

@@ -57,9 +57,7 @@ Charge = tuple[Claimed, str, Failure]
 
 def _told(charges: Sequence[Charge]) -> list[Any]:
     """As recover.lua takes them."""
-    return [
-        part for claimed, _, failure in charges for part in (f"{claimed.id}:{claimed.token}", failure.stored)
-    ]
+    return [part for claimed, _, failure in charges for part in (f"{claimed.id}:{claimed.token}", failure.stored)]
 
 
 def _charges(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -> list[Charge]:

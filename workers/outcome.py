@@ -35,7 +35,14 @@ def finished(job: Claimed, result: bytes, started: float, ended: float, ttl: int
 
 
 def buried(
-    job: Claimed, cause: Cause, failure: Failure, fields: Mapping[str, Any], ttl: int, entry: str, *, happened: bool = True
+    job: Claimed,
+    cause: Cause,
+    failure: Failure,
+    fields: Mapping[str, Any],
+    ttl: int,
+    entry: str,
+    *,
+    happened: bool = True,
 ) -> Outcome:
     """It will not be tried again by itself.
 
@@ -61,7 +68,11 @@ def buried(
 def retried(
     job: Claimed, delay: float, fields: Mapping[str, Any], failure: bytes = b"", *, front: bool = False
 ) -> Outcome:
-    """It will be tried again in `delay` seconds. `failure`: the execution that failed, as it is stored; where none did: ''."""
+    """It will be tried again in `delay` seconds.
+
+    Args:
+        failure: the execution that failed, as it is stored; empty where none did.
+    """
     place = "front" if front else "back"
     return Outcome("retry", job, [job.id, job.token, delay, place, failure, 2 * len(fields), *_flat(fields)])
 

@@ -1,5 +1,5 @@
-"""Lanes: what is delivered to one receiver goes one after the other, beside all other receivers': a slow one delays only
-its own.
+"""Lanes: what is delivered to one receiver goes one after the other, beside all other receivers': a slow one delays
+only its own.
 """
 
 from collections.abc import Callable

@@ -143,7 +143,9 @@ def test_a_hook_that_fails_calls_no_hook(app: Postroom, client: redis.Redis) -> 
     assert client.llen("rq:queue:alerts") == 0
 
 
-def test_of_a_job_that_is_gone_by_then_the_task_is_known(server: Server, client: redis.Redis, heard: list[Burial]) -> None:
+def test_of_a_job_that_is_gone_by_then_the_task_is_known(
+    server: Server, client: redis.Redis, heard: list[Burial]
+) -> None:
     app = Postroom(server.url, failure_ttl=0)
     declare(app, heard)
 
@@ -151,7 +153,7 @@ def test_of_a_job_that_is_gone_by_then_the_task_is_known(server: Server, client:
     def other() -> None:
         raise ValueError
 
-    app.on_dead(name="of send", task="send")(lambda burial: heard.append(burial))
+    app.on_dead(name="of send", task="send")(lambda burial: heard.append(burial))  # noqa: PLW0108
     other.enqueue()
     job = app.enqueue("send", 1, queue="mail")
     burst(app, "mail")

@@ -85,7 +85,9 @@ ROWS = (
     Row(
         "the record has an entry for each task, whose name is cut",
         {f"rq:job:{one}": job("started", **CLAIM) for one in "abcd"},
-        bury(*(dead(one, ttl=0, **{"p:task": task}) for one, task in zip("abcd", ("t", 300 * "u", "t", ""), strict=True))),
+        bury(
+            *(dead(one, ttl=0, **{"p:task": task}) for one, task in zip("abcd", ("t", 300 * "u", "t", ""), strict=True))
+        ),
         Then(
             ["OK"] * 4,
             {

@@ -113,9 +113,7 @@ ROWS = (
             {
                 "rq:queue:q": ["a", "b", "c"],
                 "rq:queue:r": ["d"],
-                "rq:job:a": job(
-                    "queued", worker_name="w1", p_deaths=2, **TOLD, p_redelivered=2, enqueued_at=AT
-                ),
+                "rq:job:a": job("queued", worker_name="w1", p_deaths=2, **TOLD, p_redelivered=2, enqueued_at=AT),
                 "rq:job:b": job("queued", worker_name="w1", p_deaths=1, p_redelivered=1, enqueued_at=AT),
                 "rq:job:c": job("queued", worker_name="w1", p_redelivered=1, enqueued_at=AT),
                 "rq:job:d": job(
@@ -184,9 +182,7 @@ ROWS = (
             ["a"],
             {
                 "rq:queue:q": ["a"],
-                "rq:job:a": job(
-                    "queued", worker_name="w1", p_redelivered=1, p_deaths=1, **TOLD, enqueued_at=AT
-                ),
+                "rq:job:a": job("queued", worker_name="w1", p_redelivered=1, p_deaths=1, **TOLD, enqueued_at=AT),
             },
             [event("recovered", "a")],
         ),

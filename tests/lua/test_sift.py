@@ -112,7 +112,13 @@ ROWS = (
         )
     ),
     found("a part of the reason, and a task", MIXED, sift(err="[errno 5]", task="t"), ["", "", []]),
-    found("what has no reason counts among the most", MIXED, sift(err="no", most=1, order="newest"), ["4", "d", []], [OF_D]),
+    found(
+        "what has no reason counts among the most",
+        MIXED,
+        sift(err="no", most=1, order="newest"),
+        ["4", "d", []],
+        [OF_D],
+    ),
     found(
         "rows",
         {"rq:failed:q": ZSet(a=1.5), "rq:job:a": letter()},

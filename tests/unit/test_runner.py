@@ -390,7 +390,9 @@ def test_without_a_delay_it_says_what_to_write(kind: type[Exception], run: Run) 
 
     outcome = run(handler, retry=DEFAULT)
     assert outcome.verb == "bury", "the same again would help nothing"
-    told = f"ConfigError: raise {kind.__name__} says no delay: write raise {kind.__name__}(60), in seconds or a timedelta"
+    told = (
+        f"ConfigError: raise {kind.__name__} says no delay: write raise {kind.__name__}(60), in seconds or a timedelta"
+    )
     assert kept(outcome)[0].error == told
 
 

@@ -268,7 +268,9 @@ def test_a_receiver_gets_so_many_seconds_in_a_round(
     assert len(receiver.got) == 2
 
 
-def test_what_cannot_be_read_is_dropped(app: Postroom, fired: Rules, receiver: Receiver, client: Any, caplog: Any) -> None:
+def test_what_cannot_be_read_is_dropped(
+    app: Postroom, fired: Rules, receiver: Receiver, client: Any, caplog: Any
+) -> None:
     (text,) = client.hvals("postroom:notices")
     newer = {"at": time.time(), "state": {"firing": True}}
     stored = {"a": "{", b"\xff": b"\xff", "c": json.dumps({"at": 5.0}), "d": text, "e": json.dumps(newer)}
