@@ -154,8 +154,7 @@ def recover(space: Keys, process: str, *, resigned: bool = False, charged: Seque
 
     Args:
         resigned: it is known to be gone, whatever its lease.
-        charged: for each job that it died of, or beside, `<id>:<token>`, and the execution that it ended
-            (Failure.stored).
+        charged: for each job that it died of, or beside, `<id>:<token>`, and the execution that it ended, as stored.
     """
     keys = {"held": space.held(process), "leases": space.leases()}
     args = {"process": process, "now": "inf" if resigned else ""}

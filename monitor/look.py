@@ -338,7 +338,7 @@ def _until(replies: Replies, now: float) -> float | None:
 
 
 def _kept(replies: Replies, now: float) -> float | None:
-    """Seconds until the job is forgotten. Of what stands in no registry (purged, say) the hash tells."""
+    """Seconds until the job is forgotten; where it stands in no registry any more, as when it was purged: its hash."""
     if replies["score"] is not None:
         return _until(replies, now)
     return None if replies["ttl"] < 0 else replies["ttl"] / 1000

@@ -15,9 +15,8 @@ ID_BYTES = 256
 """The longest id of a job that can stand there. Ours have 128 bytes at most; RQ's producers may give any."""
 
 _HEAD = struct.Struct("<dQQQ")  # tick (time.monotonic), claims made, leases lost, ended by itself
-_SLOT = struct.Struct(
-    f"<dQd{ID_BYTES}s"
-)  # started (epoch; 0: ended), token, hard deadline (time.monotonic; 0: none), job id
+# Of a slot: started (epoch; 0: ended), token, hard deadline (time.monotonic; 0: none), job id.
+_SLOT = struct.Struct(f"<dQd{ID_BYTES}s")
 _COUNT = struct.Struct("<Q")
 _TICK, _STARTED = struct.Struct("<d"), struct.Struct("<d")
 

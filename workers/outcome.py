@@ -68,11 +68,7 @@ def buried(
 def retried(
     job: Claimed, delay: float, fields: Mapping[str, Any], failure: bytes = b"", *, front: bool = False
 ) -> Outcome:
-    """It will be tried again in `delay` seconds.
-
-    Args:
-        failure: the execution that failed, as it is stored; empty where none did.
-    """
+    """It will be tried again in `delay` seconds. `failure`: the execution that failed, as stored; '': none did."""
     place = "front" if front else "back"
     return Outcome("retry", job, [job.id, job.token, delay, place, failure, 2 * len(fields), *_flat(fields)])
 

@@ -138,7 +138,9 @@ def _lanes(rules: Rules) -> Lanes:
 
 
 def _deliver_due(app: Postroom, rules: Rules, lanes: Lanes) -> None:
-    """A notice of a rule and target waits for those before it: `firing` after `over` would not be true any more."""
+    """A notice of a rule and target waits for those before it: `firing` that came after `over` would not be true any
+    more.
+    """
     stored, now = app.broker.run_many([Call(("HGETALL", app.keys.notices()), calls.pairs), calls.server_time()])
     found = sorted((notice.at, text, notice) for text, notice in _readable(app, stored, now))
     first = {(notice.rule, notice.target): (text, notice) for _, text, notice in reversed(found)}

@@ -1,5 +1,5 @@
-"""Lanes: what is delivered to one receiver goes one after the other, beside all other receivers': a slow one delays
-only its own.
+"""Lanes: what goes to one receiver goes one after the other, beside what goes to the others: a slow one delays only its
+own.
 """
 
 from collections.abc import Callable

@@ -78,7 +78,7 @@ def eager(fails: int) -> None:
 
 @app.on_dead(name="tell", queue="nobody's")
 def tell(_: Burial) -> None:
-    """Makes the duty of telling look at each dead letter; none is to be told of: of its jobs no producer knows."""
+    """Makes the duty of telling look at each dead letter, and is told of none: of its jobs no producer would know."""
 
 
 @app.task(name="patient")

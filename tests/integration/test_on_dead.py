@@ -153,7 +153,10 @@ def test_of_a_job_that_is_gone_by_then_the_task_is_known(
     def other() -> None:
         raise ValueError
 
-    app.on_dead(name="of send", task="send")(lambda burial: heard.append(burial))  # noqa: PLW0108
+    @app.on_dead(name="of send", task="send")
+    def of_send(burial: Burial) -> None:
+        heard.append(burial)
+
     other.enqueue()
     job = app.enqueue("send", 1, queue="mail")
     burst(app, "mail")

@@ -28,9 +28,9 @@ from tenacity import (
     wait_none,
 )
 
-from postroom import ConfigError, Postroom, Retry, RetryLater
+from postroom import ConfigError, Postroom, Retry, RetryLater, Snooze
 from postroom.jobs.failure import Cause
-from postroom.jobs.retry import DEFAULT, NEVER
+from postroom.jobs.retry import DEFAULT, NEVER, is_transient
 
 ERROR = ValueError("no")
 
@@ -186,6 +186,15 @@ def test_retry_later_takes_the_place_of_the_wait_and_is_stopped_by_the_stop() ->
 def test_an_impossible_delay_is_named(delay: Any) -> None:
     with pytest.raises(ConfigError, match=re.escape(repr(delay))):
         RetryLater(delay)
+
+
+@pytest.mark.parametrize("kind", [Snooze, RetryLater])
+def test_without_a_delay_it_says_what_to_write(kind: type[Exception]) -> None:
+    with pytest.raises(ConfigError) as raised:
+        raise kind
+    name = kind.__name__
+    assert str(raised.value) == f"raise {name} says no delay: write raise {name}(60), in seconds or a timedelta"
+    assert not is_transient(raised.value), "to try again would not help"
 
 
 def test_a_wait_that_is_no_number_is_told() -> None:

@@ -383,19 +383,6 @@ def test_each_failed_execution_is_kept(run: Run) -> None:
     assert "in handler" in failure.traceback
 
 
-@pytest.mark.parametrize("kind", [Snooze, RetryLater])
-def test_without_a_delay_it_says_what_to_write(kind: type[Exception], run: Run) -> None:
-    def handler() -> None:
-        raise kind
-
-    outcome = run(handler, retry=DEFAULT)
-    assert outcome.verb == "bury", "the same again would help nothing"
-    told = (
-        f"ConfigError: raise {kind.__name__} says no delay: write raise {kind.__name__}(60), in seconds or a timedelta"
-    )
-    assert kept(outcome)[0].error == told
-
-
 def test_a_job_snoozes_without_an_attempt_and_asks_for_another_time(run: Run) -> None:
     asleep = run(raising(Snooze(30)), stored={"attempts_made": 2})
     assert (asleep.verb, asleep.args[2:]) == ("retry", [30.0, "back", b"", 0])

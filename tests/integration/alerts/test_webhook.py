@@ -250,7 +250,12 @@ def test_a_slow_receiver_delays_no_other(app: Postroom, fired: Rules, receiver: 
         assert (receiver.states, other.states) == (["firing"], ["firing"])
         assert left(client) == 2
         go_on.set()
-        until(lambda: duty.do(app) or not left(client))
+
+        def all_told() -> bool:
+            duty.do(app)
+            return not left(client)
+
+        until(all_told)
     assert receiver.states == ["firing", "firing"]
 
 
@@ -261,7 +266,12 @@ def test_a_receiver_gets_so_many_seconds_in_a_round(
     another = msgspec.structs.replace(seen, id="n", rule="r")
     client.hset("postroom:notices", another.id, msgspec.json.encode(another))
     monkeypatch.setattr(duties, "LANE", 0.3)
-    receiver.answers = [lambda request: (time.sleep(0.4), status(204)(request))[1]]
+
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.4)
+        status(204)(request)
+
+    receiver.answers = [slow]
     deliver(app, fired)
     assert len(receiver.got) == 1
     deliver(app, fired)
@@ -276,6 +286,6 @@ def test_what_cannot_be_read_is_dropped(
     stored = {"a": "{", b"\xff": b"\xff", "c": json.dumps({"at": 5.0}), "d": text, "e": json.dumps(newer)}
     client.hset("postroom:notices", mapping=stored)
     deliver(app, fired)
-    assert client.hkeys("postroom:notices") == [b"e"]
-    assert caplog.text.count("cannot be read and is dropped") == 4
+    assert sorted(client.hkeys("postroom:notices")) == [b"d", b"e"], "these may be for others"
+    assert caplog.text.count("cannot be read and is dropped") == 3
     assert receiver.states == ["firing"]
