@@ -1,15 +1,18 @@
-"""What an app declares: its tasks, its hooks, and the functions that RQ's producers may name."""
+"""What an app declares: its tasks, its schedules, its hooks, and the functions that RQ's producers may name."""
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, overload
 
 from postroom.jobs.burial import ALERTS, Burial, Hook, takes_burial
 from postroom.jobs.errors import ConfigError, UnknownTask
+from postroom.jobs.messages import batch_of_one
 from postroom.jobs.naming import import_function, import_module, task_name
 from postroom.jobs.options import Options, check_queue_name
 from postroom.jobs.retry import DEFAULT, NEVER, Retry
+from postroom.jobs.schedules import Schedule, make
 from postroom.jobs.task import Counter, Declare, Prepared, Task, TaskFunction
 
 P = ParamSpec("P")
@@ -25,6 +28,7 @@ class Declarations(Counter):
 
     def __init__(self, include: Iterable[str], allow: Iterable[str], pickle: Iterable[str]) -> None:
         self.tasks: dict[str, Task[Any, Any]] = {}
+        self.schedules: dict[str, Schedule] = {}
         self.hooks: dict[str, Hook] = {}
         """The tasks that are told of dead letters, by name."""
         self.allowed: dict[str, Callable[..., Any]] = {}
@@ -67,6 +71,90 @@ class Declarations(Counter):
         if function is None:
             return lambda function: self._declare(function, **declared)
         return self._declare(function, **declared)
+
+    def cron(
+        self,
+        cron: str | None = None,
+        /,
+        *,
+        every: float | timedelta | None = None,
+        tz: str | None = None,
+        jitter: float | timedelta = 0,
+        catch_up: str = "last",
+        overlap: str = "allow",
+        **task: Any,
+    ) -> Declare:
+        """Declare a function as a task on a schedule: `@app.cron("0 3 * * *", tz="Europe/Paris", queue="reports")`.
+
+        It is called without arguments, and is a task as any other besides. Its schedule has the task's name.
+
+        Args:
+            cron, every, tz, jitter, catch_up, overlap: as of `schedule`.
+            task: the keywords of `task`.
+
+        Raises:
+            ConfigError: a value is wrong.
+        """
+
+        def declare(function: Callable[..., Any]) -> Any:
+            declared = self._declare(function, **task)
+            when = {"every": every, "tz": tz, "jitter": jitter, "catch_up": catch_up, "overlap": overlap}
+            self.schedule(declared, cron, **when)  # type: ignore[arg-type]
+            return declared
+
+        return declare
+
+    def schedule(
+        self,
+        task: str | Callable[..., Any],
+        cron: str | None = None,
+        /,
+        *,
+        every: float | timedelta | None = None,
+        tz: str | None = None,
+        jitter: float | timedelta = 0,
+        catch_up: str = "last",
+        overlap: str = "allow",
+        name: str | None = None,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """Declare when a task is to be called: `app.schedule(send_report, "0 8 * * 1", args=("weekly",))`.
+
+        Args:
+            task: a task, or the name of one, which may be another program's.
+            cron: five fields (minute, hour, day of month, month, day of week), or `@daily` and its like.
+            every: seconds between two ticks, in the place of `cron`; 1 at least, counted from the epoch.
+            tz: the time zone of `cron`; UTC where not given.
+            jitter: seconds by which a tick is put off at most, each by a part of its own.
+            catch_up: of the ticks that were missed while no process did the duties, the `last`, `all`, or `none` is
+                made.
+            overlap: where the job of the tick before has not ended: `allow` both, `skip` this tick, or `queue` it
+                until that has ended; one at most waits.
+            name: of the schedule; the task's where not given.
+            args, kwargs: of the call.
+            options: `queue`, `timeout`, `result_ttl` of its jobs, where not the task's.
+
+        Raises:
+            ConfigError: a value is wrong, or the name is another schedule's.
+            EncodeError, Rejected: as of enqueue.
+        """
+        of = task if isinstance(task, str) else getattr(getattr(task, "task", None), "name", None)
+        if not of:
+            raise ConfigError(f"schedule of {task!r}: give a task or its name")
+        if wrong := sorted(set(options) - {"queue", "timeout", "result_ttl"}):
+            raise ConfigError(f"schedule of {of!r}: {wrong[0]}={options[wrong[0]]!r} is no option of a schedule")
+        known = self.tasks.get(of)
+        kept = (known.prepared.options if known else Options()).but(**options)
+        batch_of_one(of, args, kwargs or {}, kept, self.settings.payload_limit)  # raises now what each tick would
+        if known:
+            _check_call(known, args, kwargs or {})
+        times = {"cron": cron, "every": every, "tz": tz, "jitter": jitter, "catch_up": catch_up, "overlap": overlap}
+        call = {"task": of, "options": kept, "args": args, "kwargs": kwargs or {}}
+        made = make(name=of if name is None else name, now=time.time(), **times, **call)  # type: ignore[arg-type]
+        if self.schedules.setdefault(made.name, made).definition != made.definition:
+            raise ConfigError(f"two schedules are called {made.name!r}: give one of them another name=")
 
     @overload
     def on_dead(self, function: Told, /) -> Told: ...
@@ -181,6 +269,14 @@ class Declarations(Counter):
         task.attach()
         self.tasks[name] = task
         return function
+
+
+def _check_call(task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(task.function).bind(*args, **kwargs)
+    except TypeError as error:
+        told = f"{task.name}{inspect.signature(task.function)}"
+        raise ConfigError(f"schedule of {told}: {error}: give args= or kwargs= to app.schedule(…)") from None
 
 
 def _several(**given: Iterable[str]) -> tuple[str, ...]:

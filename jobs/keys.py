@@ -148,6 +148,14 @@ class Keys:
         """HASH of the notices of alerts that are to be delivered, as JSON."""
         return f"{self.own()}notices"
 
+    def schedule(self, name: str) -> str:
+        """HASH of one schedule: its definition, who declares it, its last tick."""
+        return f"{self.own()}schedule:{name}"
+
+    def ticks(self) -> str:
+        """ZSET of the names of all schedules by the tick that each waits for (seconds since the epoch)."""
+        return f"{self.own()}ticks"
+
     def turn(self, what: str) -> str:
         """STRING: somebody does this now, so that others need not."""
         return f"{self.own()}turn:{what}"

@@ -39,9 +39,9 @@ DEADLINE = 5
 
 PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
-    "Postroom.task", "Postroom.on_dead", "Postroom.using", "Postroom.job", "Postroom.queue", "Postroom.allow",
-    "Postroom.load", "Postroom.function", "Postroom.broker", "Postroom.listener", "Prepared.using", "Queue.name",
-    "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
+    "Postroom.task", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using", "Postroom.job",
+    "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker", "Postroom.listener",
+    "Prepared.using", "Queue.name", "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
     "Broker.safe_url", "Broker.client", "Broker.close", "LocalWorker.stop",
 }  # fmt: skip
 """What is public and sends nothing."""

@@ -1,12 +1,14 @@
 """The rows of all tables."""
 
 from tests.lua import (
+    test_alter,
     test_announce,
     test_bury,
     test_cancel,
     test_claim,
     test_claim_foreign,
     test_complete,
+    test_declare,
     test_delete,
     test_dependents,
     test_enqueue,
@@ -25,6 +27,7 @@ from tests.lua import (
     test_sift,
     test_swap,
     test_sweep,
+    test_tick,
     test_undo,
 )
 from tests.lua.table import Row
@@ -34,5 +37,6 @@ TABLES = (
     *(test_dependents, test_rq, test_bury, test_retry, test_release, test_recover, test_sweep, test_promote),
     *(test_cancel, test_delete, test_retain, test_announce, test_swap),
     *(test_sift, test_redrive, test_purge, test_import, test_undo),
+    *(test_tick, test_declare, test_alter),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

@@ -43,6 +43,8 @@ KEYS = {
     "hash": "{own}{hash_name}",
     "notices": "{own}notices",
     "record": "{own}undo:{action}:{queue_name}",
+    "schedule": "{own}schedule:{name}",
+    "ticks": "{own}ticks",
 }
 ARGS = {
     "rq": "rq:",
@@ -57,6 +59,7 @@ ARGS = {
     "at": AT,
     "digest": "d1",
     "hash_name": "alerts",
+    "name": "s",
 }
 
 Space = Mapping[str, Any]

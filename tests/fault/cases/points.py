@@ -31,6 +31,8 @@ DESK = {"sift", "redrive", "purge", "import", "undo"}
 """What a person sends who looks after dead letters, one call at a time: who is killed there is like one whose call or
 reply is lost, and `replies` loses each.
 """
+ASIDE = {"tick", "declare", "alter"}
+"""What touches no job that there is: schedules, whose case is `cron`."""
 POOL = ("-p", "1", "-c", "4")
 
 
@@ -59,7 +61,7 @@ def made_of(sent: Collection[tuple[str, str]], actions: Sequence[str] = ACTIONS)
 
 def unsent(sent: Collection[tuple[str, str]]) -> list[str]:
     """The scripts of a job's life that nobody sent."""
-    return sorted(set(SCRIPTS) - DESK - {name for _, name in sent})
+    return sorted(set(SCRIPTS) - DESK - ASIDE - {name for _, name in sent})
 
 
 def record(ground: Ground, queues: int) -> tuple[set[tuple[str, str]], Verdict]:
