@@ -1,12 +1,14 @@
 """The duties: what must happen though nobody asks, each one file of one shape."""
 
+from postroom.scheduler.cron import Cron
+from postroom.scheduler.declare import Declare
 from postroom.scheduler.duty import Duty, Rounds
 from postroom.scheduler.promote import Promote
 from postroom.scheduler.recover import Recover
 from postroom.scheduler.retain import Retain
 from postroom.scheduler.tell import Tell
 
-ALL: tuple[Duty, ...] = (Promote(), Recover(), Retain())
+ALL: tuple[Duty, ...] = (Promote(), Cron(), Recover(), Retain())
 """Those of every app."""
 
-__all__ = ["ALL", "Duty", "Rounds", "Tell"]
+__all__ = ["ALL", "Declare", "Duty", "Rounds", "Tell"]

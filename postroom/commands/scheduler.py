@@ -14,7 +14,7 @@ from postroom.scheduler import Rounds
 @click.argument("target", metavar="MODULE:app")
 @verbose_option
 def scheduler(target: str, verbose: bool) -> None:
-    """Promote due jobs, recover lost workers, forget what is past its time. Any number may run."""
+    """Tick schedules, promote due jobs, recover lost workers, forget what is past its time. Any number may run."""
     log_to_terminal(verbose)
     app = load_app(target)
     asked = duties(app)
