@@ -1,4 +1,4 @@
-"""Sentry: failures of jobs as events, and traces that go on from the producer to the worker.
+"""Sentry: failures of jobs as events, traces that go on from the producer to the worker, check-ins of schedules.
 
 Spans and their data are those of Sentry's queue monitoring:
 https://docs.sentry.io/platforms/python/tracing/instrumentation/custom-instrumentation/queues-module/
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import sentry_sdk
@@ -17,14 +18,24 @@ from sentry_sdk.tracing import TransactionSource
 from sentry_sdk.types import Event, Hint
 from sentry_sdk.utils import BadDsn, event_from_exception
 
+from postroom.integrations.sentry_checkins import check_in
 from postroom.integrations.sentry_scrubber import scrubbed
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.observers import Execution, Observer, Publication, Report, everywhere
 
 _EVENTS = ("last", "every")
-_running: ContextVar[str] = ContextVar("postroom_sentry_running", default="")
-"""The id of the job whose scope this is."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """The job whose scope this is."""
+
+    id: str
+    failed: bool = False
+
+
+_running: ContextVar[_Running | None] = ContextVar("postroom_sentry_running", default=None)
 
 
 class PostroomIntegration(Integration):
@@ -115,7 +126,9 @@ class SentryObserver(Observer):
                 origin=PostroomIntegration.origin,
             )
             sampling = {"postroom_job": {"id": execution.id, "queue": execution.queue, "task": execution.task}}
-            token = _running.set(execution.id)
+            running, began = _Running(execution.id), time.time()
+            token = _running.set(running)
+            check_in(execution, "in_progress")
             try:
                 with (
                     sentry_sdk.start_transaction(transaction, custom_sampling_context=sampling),
@@ -130,13 +143,20 @@ class SentryObserver(Observer):
                     yield
             finally:
                 _running.reset(token)
+                if not running.failed:
+                    check_in(execution, "ok", time.time() - began)
 
     def failed(self, report: Report) -> None:
         """An event, where such failures are wanted."""
         integration, execution = self._integration, report.execution
         if integration is None:
             return
-        within = _running.get() == execution.id
+        running = _running.get()
+        within = running is not None and running.id == execution.id
+        if running is not None and within:
+            running.failed = True
+        if report.cause is not None:
+            check_in(execution, "error", report.failure.ended - report.failure.started)
         span = sentry_sdk.get_current_span() if within else None
         if span is not None:
             span.set_status("internal_error")

@@ -59,6 +59,36 @@ def stuck(pin: Secret[str]) -> None:
         except BaseException:
             pass
 """
+TICKING = """
+import os, signal
+from tenacity import stop_after_attempt, wait_none
+from postroom import Postroom, Retry, current_job
+app = Postroom()
+
+@app.cron("0 3 * * *", tz="Europe/Paris", timeout=30)
+def good():
+    pass
+
+@app.cron(every=3600, retry=None)
+def bad():
+    raise ValueError("no")
+
+@app.cron(every=3600, retry=Retry(stop=stop_after_attempt(2), wait=wait_none()))
+def shaky():
+    if current_job.attempt == 1:
+        raise ConnectionError("no")
+
+@app.cron(every=3600, isolate=True, timeout=1, retry=None)
+def killed():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    while True:
+        try:
+            __import__("time").sleep(60)
+        except BaseException:
+            pass
+
+app.schedule(good, every=30, name="seconds")
+"""
 PRODUCER = """
 import sentry_sdk
 from shop import charge, fine
@@ -224,6 +254,43 @@ def test_a_killed_process_and_poison_are_events(shop: Program, sentry: SentrySer
     assert events[crashed]["tags"]["cause"] == "poison"
     assert events[crashed]["contexts"]["postroom"]["death"]["exit_code"] == -11
     assert events[stuck]["tags"]["cause"] == "killed"
+
+
+TICKS = ("ticking.good", "ticking.bad", "ticking.shaky", "ticking.killed", "seconds")
+
+
+def test_ticks_check_in(shop: Program, sentry: SentryServer, client: redis.Redis) -> None:
+    shop.write("ticking.py", TICKING)
+    schedule = "from ticking import *; from postroom.scheduler.declare import Declare; Declare().do(app)"
+    assert shop.run("-c", schedule).returncode == 0
+    client.zadd("postroom:ticks", dict.fromkeys(TICKS, 60))
+    assert shop.run("-c", f"{schedule}; from postroom.scheduler.cron import Cron; Cron().do(app)").returncode == 0
+    done = shop.run("-c", "from ticking import *; good.enqueue()")  # no tick, and so no check-in
+    assert done.returncode == 0, done.stderr
+
+    environ = {"SENTRY_DSN": sentry.dsn, "POSTROOM_HARD_GRACE": "0.5"}
+    worker = shop.start("-m", "postroom", "worker", "ticking:app", "--burst", **environ)
+    assert worker.wait() == 0, worker.log
+
+    said: dict[str, list[dict[str, Any]]] = {}
+    for item in sentry.of("check_in"):
+        said.setdefault(item["monitor_slug"], []).append(item)
+    assert {slug: [item["status"] for item in items] for slug, items in said.items()} == {
+        "ticking-good": ["in_progress", "ok"],
+        "ticking-bad": ["in_progress", "error"],
+        "ticking-shaky": ["in_progress", "in_progress", "ok"],
+        "ticking-killed": ["in_progress", "error"],
+    }
+    for items in said.values():
+        assert len({item["check_in_id"] for item in items}) == 1
+        assert items[-1]["duration"] >= 0
+    assert said["ticking-good"][0]["monitor_config"] == {
+        "schedule": {"type": "crontab", "value": "0 3 * * *"},
+        "timezone": "Europe/Paris",
+        "checkin_margin": 1,
+        "max_runtime": 1,
+    }
+    assert said["ticking-bad"][0]["monitor_config"]["schedule"] == {"type": "interval", "value": 60, "unit": "minute"}
 
 
 def test_a_dsn_that_is_none_is_refused(shop: Program) -> None:
