@@ -190,8 +190,13 @@ def _all(app: Postroom) -> tuple[float, list[Entry]]:
         page = app.broker.run(timetable.waiting(app.keys, len(found)))
         found += page
     stored = app.broker.run_many([timetable.stored(app.keys, name) for name, _ in found]) if found else []
-    both = zip(found, stored, strict=True)
-    return now, [Entry.read(fields, due) for (_, due), fields in both if fields]
+    entries = []
+    for (name, due), fields in zip(found, stored, strict=True):
+        try:
+            entries.append(Entry.read(fields, due))
+        except ConfigError as error:
+            click.echo(f"schedule {plain(name)}: {error}", err=True)
+    return now, entries
 
 
 def _missing(app: Postroom, name: str) -> PostroomError:

@@ -12,8 +12,8 @@ from postroom.scheduler import cron
 from tests.fault import program
 from tests.fault.unfenced import DAWDLES, IDLE, unswap_if_asked
 
-LONGEST = 1.5
-"""Seconds between what the duty has seen and what it does about it: a tick of each schedule, and half of the next."""
+SHORTEST, LONGEST = 0.5, 1.5
+"""Seconds between what the duty has seen and what it does about it: others make this tick meanwhile, and the next."""
 
 app = program.app
 _read = cron._read
@@ -25,8 +25,8 @@ def _idle(_duty: cron.Cron, _app: Postroom) -> None:
 
 def _dawdle(*seen: Any) -> Any:
     found = _read(*seen)
-    if found[1] and random.random() < 0.5:  # noqa: S311
-        time.sleep(random.uniform(0, LONGEST))  # noqa: S311
+    if found[1]:
+        time.sleep(random.uniform(SHORTEST, LONGEST))  # noqa: S311
     return found
 
 

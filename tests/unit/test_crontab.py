@@ -83,6 +83,30 @@ def test_fall_back_every_hour_comes_in_the_repeated_hour_again() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "tz",
+    # By an hour; by half an hour; at midnight, so that 00:30 is skipped; round Ramadan.
+    ["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Africa/Casablanca"],
+)
+@pytest.mark.parametrize("clock", ["0 0", "30 0", "59 1", "0 2", "15 2", "30 2", "0 3", "30 23"])
+def test_a_fixed_time_comes_once_on_every_day_of_a_year(tz: str, clock: str) -> None:
+    crontab, zone = Crontab(f"{clock} * * *", tz), ZoneInfo(tz)
+    at = datetime(2026, 1, 1, 12, tzinfo=zone).timestamp()
+    days = []
+    for _ in range(365):
+        at = crontab.after(at)
+        days.append(datetime.fromtimestamp(at, zone).date().toordinal())
+    assert days == list(range(days[0], days[0] + 365))
+
+
+@pytest.mark.parametrize("day", ["2026-03-28", "2026-10-24"])
+def test_every_half_hour_never_waits_longer(day: str) -> None:
+    crontab, at = Crontab("*/30 * * * *", PARIS), datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+    for _ in range(2 * 24 * 3):
+        before, at = at, crontab.after(at)
+        assert at - before == 1800
+
+
 def test_a_day_that_never_comes() -> None:
     assert Crontab("0 0 31 2 *", "UTC").after(0.0) == math.inf
 

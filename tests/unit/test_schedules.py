@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +182,17 @@ def test_the_last_one_is_found_however_long_nobody_looked(cron: str, out: int) -
     assert made is not None
     assert due <= made <= now < following
     assert found.after(made) == following
+
+
+def test_the_example_of_the_docs_declares_what_it_says() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "cron.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    shop: dict[str, Any] = {"__name__": "shop"}
+    exec(example, shop)  # noqa: S102
+    app: Postroom = shop["app"]
+    assert set(app.schedules) == {"shop.nightly_report", "shop.sync_stock", "weekly", "billing.tasks.close_month"}
+    assert app.schedules["weekly"].args == ("sales",)
+    assert app.schedules["shop.sync_stock"].overlap == "skip"
 
 
 def test_who_declares_no_crontab_does_not_import_croniter() -> None:

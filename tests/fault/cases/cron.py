@@ -76,10 +76,11 @@ def added(trial: Trial, count: int) -> tuple[list[Schedule], int]:
 
 
 def begun(trial: Trial, skew: str, **environ: str) -> Process:
-    """A scheduler whose clock is wrong, and which stands still between its look and its deed besides: a signal alone
-    hardly ever meets it there.
+    """A scheduler. One whose clock is wrong stands still between its look and its deed besides: a signal alone hardly
+    ever meets it there.
     """
-    return trial.start("-m", "postroom", "scheduler", PROGRAM, **{SKEW: skew, DAWDLES: "1", **environ})
+    dawdles = "" if skew == SKEWS[0] else "1"
+    return trial.start("-m", "postroom", "scheduler", PROGRAM, **{SKEW: skew, DAWDLES: dawdles, **environ})
 
 
 def strike(trial: Trial, schedulers: list[Process], until: int, **environ: str) -> int:

@@ -142,10 +142,16 @@ def _plain(value: Any, token: str) -> Any:
     if isinstance(value, ZSet):
         return {_text(member, token): _time(score) for member, score in value.items()}
     if isinstance(value, dict):
-        return {_text(name, token): "TOKEN" if text == token else _text(text, token) for name, text in value.items()}
+        return {
+            _text(name, token): "TOKEN" if text == token else _plain_text(text, token) for name, text in value.items()
+        }
     if type(value) is list:
         return sorted(set(value))
-    return str(_time(float(value))) if type(value) is str and _NUMBER.fullmatch(value) else value
+    return _plain_text(value, "") if type(value) is str else value
+
+
+def _plain_text(text: str, token: str) -> str:
+    return str(_time(float(text))) if _NUMBER.fullmatch(text) else _text(text, token)
 
 
 def _time(number: float) -> float:
