@@ -294,14 +294,15 @@ def queue_names(space: Keys) -> Call[list[str]]:
     )
 
 
-def pause(space: Keys, queue: str) -> Call[bool]:
-    """Let nobody claim from a queue."""
-    return Call(("SADD", space.paused(), queue), bool)
+def pause(space: Keys, queue: str, event: str = "paused") -> Call[bool]:
+    """Let nobody claim from a queue; `resumed`: again. False where it was so already."""
+    return script("pause", bool, space, {"paused": space.paused()}, {"queue_name": queue, "event": event})
 
 
-def resume(space: Keys, queue: str) -> Call[bool]:
-    """Let a paused queue be claimed from again."""
-    return Call(("SREM", space.paused(), queue), bool)
+def progress(space: Keys, job_id: str, token: int, queue: str, process: str, told: str) -> Call[bool]:
+    """The handler that runs a job says how far it is; False where that is nothing new, or too late."""
+    args = {"id": job_id, "token": token, "queue_name": queue, "process": process, "told": told}
+    return script("progress", bool, space, {"job": space.job(job_id)}, args)
 
 
 def is_paused(space: Keys, queue: str) -> Call[bool]:

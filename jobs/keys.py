@@ -168,6 +168,14 @@ class Keys:
         """Pub/sub channel of transitions."""
         return f"{self.own()}events"
 
+    def record(self) -> str:
+        """STREAM of the newest events, while it is kept: `event`, `queue`, `jobs` (a JSON list of ids), `worker`."""
+        return f"{self.own()}record"
+
+    def recording(self) -> str:
+        """STRING: the record is kept; since when, as the id of an entry would say it."""
+        return f"{self.own()}recording"
+
     def undo(self) -> str:
         """STRING: the last bulk action on dead letters, as JSON, while it can be undone."""
         return f"{self.own()}undo"

@@ -30,7 +30,7 @@ class Queue:
 
     def resume(self) -> None:
         """Let it be claimed from again; workers hear of it within a second."""
-        self._broker.run(calls.resume(self._broker.keys, self.name))
+        self._broker.run(calls.pause(self._broker.keys, self.name, "resumed"))
 
     @property
     def paused(self) -> bool:

@@ -45,6 +45,6 @@ for n, place in ipairs(places) do
   if entry ~= '' then rq_settle(id, entry, tonumber(ttl)) end
   expire(id, token, tonumber(ttl))
 end
-publish('buried', queue_name, dead)
+publish('buried', queue_name, dead, process)
 enqueue_dependents(settled, at)
 return replies

@@ -16,6 +16,6 @@ redis.call('ZREM', rq .. 'scheduled:' .. queue_name, id)
 redis.call('ZREM', rq .. 'deferred:' .. queue_name, id)
 redis.call('ZADD', rq .. 'canceled:' .. queue_name, clock(now), id)
 redis.call('HSET', job, 'status', 'canceled', 'ended_at', at)
-publish('canceled', queue_name, {id})
+publish('canceled', queue_name, {id}, known[3])
 if status == 'started' then redis.call('PUBLISH', own .. 'control:' .. (known[3] or ''), id) end
 return status

@@ -7,6 +7,7 @@ local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1,
 -- returns: the token, then for each job the values of FIELDS, of those, and its id; {} where there is none to be had;
 --   {'PAUSED'} where nobody may claim; {'GONE'} where the process has not joined since it was recovered
 --@include clock
+--@include publish
 --@include runnable
 --@include replay
 local MAX_BYTES = 1000000
@@ -49,6 +50,7 @@ if #taken > 0 then
   for _, id in ipairs(taken) do
     redis.call('HSET', rq .. 'job:' .. id, 'status', 'started', 'worker_name', process, 'p:token', token)
   end
+  tell('started', queue_name, taken, process)
 end
 redis.call('LTRIM', queue, looked_at, -1)
 return reply

@@ -47,7 +47,7 @@ for n, id in ipairs(done) do
   if entry ~= '' then rq_settle(id, entry, ttl, again) end
   if not again then expire(id, ARGV[i + 1], ttl) end
 end
-publish('finished', queue_name, done)
+publish('finished', queue_name, done, process)
 -- Before the dependents, whose queues may refuse: a repetition trims nothing.
 if #scores > 0 then trim(finished, keep, trim_before, #scores) end
 enqueue_dependents(settled, at)

@@ -6,6 +6,7 @@ local rq, own, now, where, due, delay, count = unpack(ARGV, 1, 7)
 -- where: 'back', 'front' or 'scheduled' (at `due`, or `delay` seconds from now)
 -- returns for each job: 1 written, 0 this very job was written before (a replay), -1 the id is another job's
 --@include clock
+--@include publish
 --@include tombstone
 local FIELDS, JOBS = 8, 8 + count
 
@@ -20,13 +21,12 @@ local function known(id, nonce)
 end
 
 -- One look for a whole batch: hardly any was sent before.
-local keys = {}
+local keys, replies, ids, places, new = {}, {}, {}, {}, {}
 for at = JOBS, #ARGV, 3 do
   keys[#keys + 1], keys[#keys + 2] = rq .. 'job:' .. ARGV[at], own .. 'gone:' .. ARGV[at]
 end
 local all_new = redis.call('EXISTS', unpack(keys)) == 0
 
-local replies, ids, places, new = {}, {}, {}, {}
 for at = JOBS, #ARGV, 3 do
   local id = ARGV[at]
   local reply = new[id] and -1 or all_new and 1 or known(id, ARGV[at + 1])
@@ -44,8 +44,7 @@ if where == 'scheduled' then
   local entries = {}; for i, id in ipairs(ids) do entries[2 * i - 1], entries[2 * i] = when, id end
   redis.call('ZADD', scheduled, unpack(entries))
 elseif where == 'front' then
-  local reversed = {}
-  for i, id in ipairs(ids) do reversed[#ids + 1 - i] = id end
+  local reversed = {}; for i, id in ipairs(ids) do reversed[#ids + 1 - i] = id end
   redis.call('LPUSH', queue, unpack(reversed))
 else
   redis.call('RPUSH', queue, unpack(ids))
@@ -57,4 +56,5 @@ for i, id in ipairs(ids) do
   if nonce == '' then redis.call('HSET', job, 'data', data, unpack(ARGV, FIELDS, JOBS - 1))
   else redis.call('HSET', job, 'p:nonce', nonce, 'data', data, unpack(ARGV, FIELDS, JOBS - 1)) end
 end
+tell(where == 'scheduled' and 'scheduled' or 'enqueued', name_of(queue), ids)
 return replies

@@ -48,9 +48,9 @@ for i = #members, 1, -1 do
   end
   redis.call('HDEL', held, members[i])
 end
-for queue_name, ids in pairs(queues) do publish('recovered', queue_name, ids) end
+for queue_name, ids in pairs(queues) do publish('recovered', queue_name, ids, process) end
 if #back < MOST then
-  redis.call('ZREM', leases, process)
+  if redis.call('ZREM', leases, process) == 1 then tell('worker-down', '', {}, process) end
   withdraw(process)
 end
 return back

@@ -1,23 +1,26 @@
 #!lua flags=allow-oom
 -- release: give back claimed jobs that were never started, to the head of their queue, in their order.
 local wip, held, queue = unpack(KEYS)
-local rq, own, process = unpack(ARGV, 1, 3)
+local rq, own, process, queue_name = unpack(ARGV, 1, 4)
 -- jobs: id, token
 -- returns for each job: OK, ALREADY or STALE
 --@include fence
 --@include hands
+--@include publish
 
-local replies, members = {}, {}
-for i = #ARGV - 1, 4, -2 do
+local replies, members, back = {}, {}, {}
+for i = #ARGV - 1, 5, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local reply = fence(id, token, process)
   if reply == 'OK' then
     -- The list first: where a foreign key stands in its place, this fails with the job still held.
     redis.call('LPUSH', queue, id)
     redis.call('HSET', rq .. 'job:' .. id, 'status', 'queued')
+    table.insert(back, 1, id)
   end
   members[#members + 1] = id .. ':' .. token
-  replies[i / 2 - 1] = reply
+  replies[(i - 3) / 2] = reply
 end
+if #back > 0 then tell('released', queue_name, back, process) end
 let_go(wip, held, members)
 return replies

@@ -33,6 +33,6 @@ while ARGV[i] do
   replies[#replies + 1] = reply
   i = i + 6 + count
 end
+publish('retried', queue_name, retried, process)
 let_go(wip, held, members)
-publish('retried', queue_name, retried)
 return replies

@@ -42,6 +42,8 @@ KEYS = {
     "undo": "{own}undo",
     "hash": "{own}{hash_name}",
     "notices": "{own}notices",
+    "stream": "{own}record",
+    "recording": "{own}recording",
     "record": "{own}undo:{action}:{queue_name}",
     "schedule": "{own}schedule:{name}",
     "ticks": "{own}ticks",
@@ -71,7 +73,7 @@ class ZSet(dict[str, float]):
 
 
 class Stream(list[dict[str, str]]):
-    """A STREAM: its entries, whose ids are the server's own affair."""
+    """A STREAM: its entries. Their ids are the server's own affair; a row may seed one as the field `*`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,7 +240,8 @@ class Table:
                     pipe.hset(key, mapping=value)
                 elif isinstance(value, Stream):
                     for entry in value:
-                        pipe.xadd(key, dict(entry))
+                        fields = dict(entry)
+                        pipe.xadd(key, fields, id=fields.pop("*", "*"))
                 elif isinstance(value, list):
                     pipe.rpush(key, *value)
                 else:

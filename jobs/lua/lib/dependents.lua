@@ -2,6 +2,7 @@
 -- RQ's rule (rq.job.Job.dependencies_are_met): a dependency is met when it finished, was deleted, or failed where the
 -- dependent allows that; and when it has just finished, though it is to be repeated. RQ's key of a job's dependencies
 -- has two colons.
+--@include publish
 local function dependencies_met(id, allow_failure, ended)
   local dependencies = redis.pcall('SMEMBERS', rq .. 'job::' .. id .. ':dependencies')
   -- Something foreign stands there: nobody knows what it waits for, and so it waits.
@@ -31,6 +32,7 @@ local function enqueue_dependents_of(id, at)
       redis.call('ZREM', rq .. 'deferred:' .. queue_name, dependent)
       redis.call('HSET', key, 'status', 'queued', 'enqueued_at', at)
       redis.call('SREM', waiting, dependent)
+      tell('enqueued', queue_name, {dependent})
     end
   end
 end

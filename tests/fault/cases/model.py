@@ -116,7 +116,7 @@ class Machine(RuleBasedStateMachine):
     def pause_or_resume(self, queue: str) -> None:
         """The other of the two."""
         paused = queue in self.model.paused
-        self.broker.run((calls.resume if paused else calls.pause)(self.keys, queue))
+        self.broker.run(calls.pause(self.keys, queue, "resumed" if paused else "paused"))
         self.model.paused ^= {queue}
 
     # Workers -------------------------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ class Machine(RuleBasedStateMachine):
         for process in PROCESSES:
             self._recover(process, resigned=True, charged=[])
         for queue in QUEUES:
-            self.broker.run(calls.resume(self.keys, queue))
+            self.broker.run(calls.pause(self.keys, queue, "resumed"))
             self.model.paused.discard(queue)
             self.join("p0", False)
             known = len(self.claims)

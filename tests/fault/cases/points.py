@@ -31,8 +31,8 @@ DESK = {"sift", "redrive", "purge", "import", "undo"}
 """What a person sends who looks after dead letters, one call at a time: who is killed there is like one whose call or
 reply is lost, and `replies` loses each.
 """
-ASIDE = {"tick", "declare", "alter"}
-"""What touches no job that there is: schedules, whose case is `cron`."""
+ASIDE = {"listen", "pause", "progress", "tick", "declare", "alter"}
+"""What moves no job that there is: who listens; pauses; what handlers say; schedules, whose case is `cron`."""
 POOL = ("-p", "1", "-c", "4")
 
 
