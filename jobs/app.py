@@ -1,12 +1,14 @@
 """The app: what a program declares its tasks on, and the counter where it hands jobs over."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Unpack
 
 from postroom.jobs.broker import SCHEMES, Broker
 from postroom.jobs.declarations import Declarations
 from postroom.jobs.errors import ConfigError
+from postroom.jobs.events import Events, Wanted, place
 from postroom.jobs.job import Job
 from postroom.jobs.keys import JOB_ID, Keys
 from postroom.jobs.observers import Observers
@@ -95,6 +97,33 @@ class Postroom(Declarations):
         """
         check_queue_name(name)
         return Queue(name, self.broker)
+
+    def events(
+        self,
+        *,
+        queue: str = "",
+        task: str = "",
+        events: Collection[str] = (),
+        since: str | float | datetime | None = None,
+        follow: bool = True,
+    ) -> Events:
+        """What happens to jobs, queues and workers, as it happens: `for event in app.events():`, or `async for`.
+
+        A subscription outlives restarts of the server and goes on where it was. An event `gap`: some are missing.
+
+        Args:
+            queue: only of this queue.
+            task: only of jobs of the task of this name. Of a job that is not on the server any more nobody knows that.
+            events: only these (record.JOBS, record.OTHERS).
+            since: begin after the event of this id, or at this time (seconds since the epoch; 0: all that is on the
+                record); now, where not given.
+            follow: go on for ever; else to the end of what is on the record.
+
+        Raises:
+            ConfigError: a value is wrong.
+            Unavailable: when it is iterated over: the server was not reached for a first look.
+        """
+        return Events(self.broker, Wanted(queue, task, events), place(since), follow=follow)
 
     @property
     def broker(self) -> Broker:

@@ -86,16 +86,19 @@ class Broker:
 
     async def arun(self, call: Call[T]) -> T:
         """`run`, for an event loop."""
+        return _or_raise((await self.atry_many([call]))[0])  # type: ignore[no-any-return]
+
+    async def atry_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        """`try_many`, for an event loop."""
         began = time.monotonic()
         try:
-            return _or_raise((await _adrive(_exchange([call]), self._asend))[0])  # type: ignore[no-any-return]
+            return await _adrive(_exchange(calls), self._asend)
         except (RedisError, OSError) as error:
             left = self._time_left(began, error)
         try:
-            replies: list[Any] = await AsyncRetrying(**_policy(left))(_adrive_again, call, self._asend)
+            return await AsyncRetrying(**_policy(left))(_adrive_again, calls, self._asend)
         except (RedisError, OSError) as error:
             raise self._unavailable(error) from error
-        return _or_raise(replies[0])  # type: ignore[no-any-return]
 
     def ping(self) -> None:
         """Reach the server.
@@ -112,6 +115,11 @@ class Broker:
     def close(self) -> None:
         """Close this thread-side pool's connections."""
         self._pool.disconnect()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        if found := self._async_pools.get(asyncio.get_running_loop()):
+            await found[1].aclose()  # type: ignore[attr-defined]
 
     def _send(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         return self._land(self._take_off(packed(commands)), len(commands))
@@ -320,8 +328,8 @@ async def _adrive(exchange: Exchange, send: Callable[[Sequence[Sequence[Any]]], 
         return stop.value  # type: ignore[no-any-return]
 
 
-async def _adrive_again(call: Call[Any], send: Callable[[Sequence[Sequence[Any]]], Any]) -> list[Any]:
-    return await _adrive(_exchange([call]), send)
+async def _adrive_again(calls: Sequence[Call[Any]], send: Callable[[Sequence[Sequence[Any]]], Any]) -> list[Any]:
+    return await _adrive(_exchange(calls), send)
 
 
 def _policy(seconds: float) -> dict[str, Any]:

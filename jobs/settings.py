@@ -50,6 +50,8 @@ class Settings:
     """The share of jobs whose traces are sent there, 0 to 1, where the app does not initialise sentry_sdk itself."""
     alerts: str = ""
     """The file of alert rules. Where not set, `postroom-alerts.toml` here or in a folder above, if there is one."""
+    events: str = "asked"
+    """Whether events are recorded: `asked`: while somebody listens, and a quarter of an hour on; `on`: always."""
     concurrency: int = 10
     """Threads of one worker process."""
     coroutines: int = 1000
@@ -86,6 +88,8 @@ _LEAST = {
     "sentry_traces": 0,
 }
 
+_WORDS = {"events": ("asked", "on")}
+
 
 def _read(name: str, value: Any, kind: type) -> Any:
     try:
@@ -94,6 +98,8 @@ def _read(name: str, value: Any, kind: type) -> Any:
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{name}={value!r}: expected {kind.__name__}") from None
+    if read not in _WORDS.get(name, (read,)):
+        raise ConfigError(f"{name}={value!r}: write one of {', '.join(_WORDS[name])}")
     least = _LEAST.get(name)
     if not isinstance(read, str) and not (read <= MOST and (read > 0 if least is None else read >= least)):
         raise ConfigError(
