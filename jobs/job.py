@@ -12,6 +12,7 @@ from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.codecs import decode_result, inflate
 from postroom.jobs.errors import DecodeError, JobCanceled, JobFailed, ResultExpired, ResultTimeout
+from postroom.jobs.progress import Progress
 from postroom.jobs.results import Listener, looks
 
 R = TypeVar("R")
@@ -47,6 +48,14 @@ class Job(Generic[R]):
     async def astatus(self) -> str | None:
         """`status`, for an event loop."""
         return _status(await self._broker.arun(self._read("status")))
+
+    def progress(self) -> Progress | None:
+        """How far it is, as its handler said last (`current_job.set_progress`); None where it said nothing."""
+        return Progress.read(self._broker.run(self._read("p:progress"))["p:progress"])
+
+    async def aprogress(self) -> Progress | None:
+        """`progress`, for an event loop."""
+        return Progress.read((await self._broker.arun(self._read("p:progress")))["p:progress"])
 
     def result(self, timeout: float | None = None) -> R:
         """What the handler returned; waits for it.

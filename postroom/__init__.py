@@ -21,6 +21,8 @@ from postroom.jobs.errors import (
     Unavailable,
 )
 from postroom.jobs.job import Job
+from postroom.jobs.progress import Progress
+from postroom.jobs.record import Event
 from postroom.jobs.retry import Discard, Retry, RetryLater, Snooze
 from postroom.jobs.secrets import Secret
 
@@ -31,6 +33,8 @@ __all__ = [
     "Postroom",
     "Job",
     "Burial",
+    "Event",
+    "Progress",
     "Retry",
     "RetryLater",
     "Discard",

@@ -46,6 +46,7 @@ from postroom.jobs.times import MOST, parse_rq_time, rq_time
 from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome, buried, finished, released, retried
+from postroom.workers.progress import Reporter
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
 
 log = logging.getLogger("postroom.worker")
@@ -67,6 +68,7 @@ class Runner:
         self.secret_names = names_of(app.settings.secret_names)
         """Patterns of names of secret arguments."""
         self._executors: dict[Callable[..., Any], str] = {}
+        self._tell = Reporter(app, worker).tell
 
     def read(self, job: Claimed) -> Ready | Outcome:
         """The job, ready to run, or its burial where it cannot be read. Never raises."""
@@ -85,7 +87,7 @@ class Runner:
         """A context of the job's own, with `current_job` in it."""
         job = ready.job
         context = contextvars.Context()
-        context.run(current.set, Run(job.id, job.queue, ready.name, job.attempt, job.token))
+        context.run(current.set, Run(job.id, job.queue, ready.name, job.attempt, job.token, self._tell))
         return context
 
     @property
