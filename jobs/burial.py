@@ -1,4 +1,4 @@
-"""The burial: what a hook is told of a job that has become a dead letter."""
+"""The burial: what a hook is told of a job that has become a dead letter. And hooks, of burials and of other events."""
 
 import functools
 import hashlib
@@ -15,7 +15,7 @@ from postroom.jobs.errors import ConfigError
 ALERTS = "alerts"
 """The queue that hooks run in, where they do not say another."""
 
-_HOOK_JOB = re.compile(r"on-dead-[0-9a-f]{32}")
+_HOOK_JOB = re.compile(r"on-(dead|event)-[0-9a-f]{32}")
 
 
 class Burial(msgspec.Struct, frozen=True):
@@ -73,25 +73,32 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """Which burials a hook is told of; '': of every queue, of every task."""
+    """Which burials, or events, a hook is told of; '': of every queue, of every task."""
 
     queue: str = ""
     task: str = ""
+    event: str = ""
+    """'': burials, as a Burial; else events of this name, as an Event."""
 
     def wants(self, burial: Burial) -> bool:
         """Is it told of this one? No hook is told of a hook's own death: it would never end."""
-        if _HOOK_JOB.fullmatch(burial.id):
+        if is_hook_job(burial.id):
             return False
         return self.queue in {"", burial.queue} and self.task in {"", burial.task}
 
 
-def hook_job(hook: str, entry: str, job_id: str) -> str:
-    """The id of the job that tells `hook` of a burial: the same, whoever makes it."""
-    return f"on-dead-{hashlib.blake2b(f'{hook} {entry} {job_id}'.encode(), digest_size=16).hexdigest()}"
+def is_hook_job(job_id: str) -> bool:
+    """Does this job tell a hook?"""
+    return _HOOK_JOB.fullmatch(job_id) is not None
 
 
-def takes_burial(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` as a task, whose argument has come as JSON.
+def hook_job(hook: str, entry: str, job_id: str, what: str = "dead") -> str:
+    """The id of the job that tells `hook` of a burial, or of another `event`: the same, whoever makes it."""
+    return f"on-{what}-{hashlib.blake2b(f'{hook} {entry} {job_id}'.encode(), digest_size=16).hexdigest()}"
+
+
+def taking(kind: type, function: Callable[..., Any], declared: str) -> Callable[..., Any]:
+    """`function` as a task, whose argument, of this kind, has come as JSON. `declared`: by what, for the error.
 
     Raises:
         ConfigError: it cannot be called with one argument.
@@ -101,17 +108,19 @@ def takes_burial(function: Callable[..., Any]) -> Callable[..., Any]:
         signature.bind(None)
     except TypeError:
         told = f"{function.__qualname__}{signature}"
-        raise ConfigError(f"@app.on_dead: {told} is called with a Burial: let it take one argument") from None
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        text = f"{declared}: {told} is called with {article} {kind.__name__}: let it take one argument"
+        raise ConfigError(text) from None
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
-        async def atell(burial: Any) -> Any:
-            return await function(msgspec.convert(burial, Burial))
+        async def atell(told: Any) -> Any:
+            return await function(msgspec.convert(told, kind))
 
         return atell
 
     @functools.wraps(function)
-    def tell(burial: Any) -> Any:
-        return function(msgspec.convert(burial, Burial))
+    def tell(told: Any) -> Any:
+        return function(msgspec.convert(told, kind))
 
     return tell

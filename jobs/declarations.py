@@ -6,11 +6,12 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, overload
 
-from postroom.jobs.burial import ALERTS, Burial, Hook, takes_burial
+from postroom.jobs.burial import ALERTS, Burial, Hook, taking
 from postroom.jobs.errors import ConfigError, UnknownTask
 from postroom.jobs.messages import batch_of_one
 from postroom.jobs.naming import import_function, import_module, task_name
 from postroom.jobs.options import Options, check_queue_name
+from postroom.jobs.record import Event, check_event
 from postroom.jobs.retry import DEFAULT, NEVER, Retry
 from postroom.jobs.schedules import Schedule, make
 from postroom.jobs.task import Counter, Declare, Prepared, Task, TaskFunction
@@ -18,6 +19,10 @@ from postroom.jobs.task import Counter, Declare, Prepared, Task, TaskFunction
 P = ParamSpec("P")
 R = TypeVar("R")
 Told = TypeVar("Told", bound=Callable[[Burial], Any])
+Heard = TypeVar("Heard", bound=Callable[[Event], Any])
+
+EVENTS = "events"
+"""The queue that hooks of events run in, where they do not say another."""
 
 after_load: list[Callable[[Any], None]] = []
 """Called with each app that a worker has loaded. The front door registers what activates its integrations."""
@@ -30,7 +35,7 @@ class Declarations(Counter):
         self.tasks: dict[str, Task[Any, Any]] = {}
         self.schedules: dict[str, Schedule] = {}
         self.hooks: dict[str, Hook] = {}
-        """The tasks that are told of dead letters, by name."""
+        """The tasks that are told of dead letters and of events, by name."""
         self.allowed: dict[str, Callable[..., Any]] = {}
         self.pickle_queues = frozenset(_several(pickle=pickle))
         self._include = _several(include=include)
@@ -196,18 +201,32 @@ class Declarations(Counter):
         """
         if function is None:
             return lambda function: self.on_dead(function, queue=queue, task=task, runs_in=runs_in, **declared)  # type: ignore[call-overload]
-        if queue:
-            check_queue_name(queue)
-        of = task if isinstance(task, str) else getattr(getattr(task, "task", None), "name", None)
-        if of is None:
-            raise ConfigError(f"task={task!r}: give a task or its name")
-        if not hasattr(function, "__code__"):
-            raise ConfigError(f"@app.on_dead takes a function, not {function!r}")
-        name = self._declare(takes_burial(function), queue=runs_in, **declared).task.name
-        hook = Hook(queue, of)
-        if self.hooks.setdefault(name, hook) != hook:
-            raise ConfigError(f"two hooks are called {name!r}: give one of them another name=")
-        return function
+        return self._hook("@app.on_dead", Burial, function, Hook(queue, _name_of(task)), queue=runs_in, **declared)
+
+    def on(
+        self,
+        event: str,
+        /,
+        *,
+        queue: str = "",
+        task: str | Callable[..., Any] = "",
+        runs_in: str = EVENTS,
+        **declared: Any,
+    ) -> Callable[[Heard], Heard]:
+        """Declare a function that is called with an `Event` for every job to which this happens.
+
+        Each call is a job of its own, made by the duties, as of `on_dead`; what happens to hooks' jobs calls no hook.
+
+        Args:
+            event: one of record.JOBS or record.OTHERS: `finished`, `retried`, `worker-down`, …
+            queue, task, runs_in, name, timeout, retry: as of `on_dead`.
+
+        Raises:
+            ConfigError: a value is wrong, or the name is another function's.
+        """
+        check_event(event)
+        hook = Hook(queue, _name_of(task), event)
+        return lambda function: self._hook("@app.on", Event, function, hook, queue=runs_in, **declared)
 
     def allow(self, function: Callable[..., Any] | str, /) -> None:
         """Let RQ's producers enqueue this function, or name it as a callback.
@@ -244,6 +263,16 @@ class Declarations(Counter):
             raise UnknownTask(name)
         return found
 
+    def _hook(self, by: str, kind: type, function: Callable[..., Any], hook: Hook, **declared: Any) -> Any:
+        if hook.queue:
+            check_queue_name(hook.queue)
+        if not hasattr(function, "__code__"):
+            raise ConfigError(f"{by} takes a function, not {function!r}")
+        name = self._declare(taking(kind, function, by), **declared).task.name
+        if self.hooks.setdefault(name, hook) != hook:
+            raise ConfigError(f"two hooks are called {name!r}: give one of them another name=")
+        return function
+
     def _declare(
         self,
         function: Callable[..., Any],
@@ -277,6 +306,13 @@ def _check_call(task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, 
     except TypeError as error:
         told = f"{task.name}{inspect.signature(task.function)}"
         raise ConfigError(f"schedule of {told}: {error}: give args= or kwargs= to app.schedule(…)") from None
+
+
+def _name_of(task: Any) -> str:
+    of = task if isinstance(task, str) else getattr(getattr(task, "task", None), "name", None)
+    if of is None:
+        raise ConfigError(f"task={task!r}: give a task or its name")
+    return str(of)
 
 
 def _several(**given: Iterable[str]) -> tuple[str, ...]:
