@@ -1,6 +1,7 @@
 """The worker: one process that runs jobs, from its first claim to its last word."""
 
 import inspect
+import json
 import logging
 import os
 import secrets
@@ -32,6 +33,8 @@ log = logging.getLogger("postroom.worker")
 
 GRACE = 25.0
 """Seconds that running jobs have to end after the first INT or TERM."""
+MOST_NAMES = 60_000
+"""Characters of the names of the queues of one worker, as JSON: a fork server takes an order in one message."""
 RECYCLED = 75
 """Exit code of a process that ends because it has run its share: its pool starts another."""
 
@@ -59,9 +62,14 @@ class Orders:
 
     def check(self) -> None:
         """Raises:
-        ConfigError: a queue's name or weight is wrong.
+        ConfigError: a queue's name or weight is wrong, or they are too many.
         """
         Choice(self.queues)
+        if (size := len(json.dumps(self.queues))) > MOST_NAMES:
+            raise ConfigError(
+                f"{len(self.queues):,} queues, whose names take {size:,} characters; {MOST_NAMES:,} at most: start several "
+                "workers, or name none, which are all queues of the app's tasks"
+            )
 
     def choice(self, app: Postroom) -> Choice:
         """Which queues it takes, and how it chooses among them."""

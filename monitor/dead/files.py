@@ -59,8 +59,8 @@ def encode(
     """The line of a dead letter, without its end."""
     fields, binary = {}, {}
     for name, value in stored.items():
-        if name in _LEFT_OUT:
-            continue
+        if name in _LEFT_OUT or (name.decode(errors="replace") in _TIMES and not _is_date(value)):
+            continue  # with a date that is none, no line could be read again
         try:
             fields[name.decode(errors="replace")] = value.decode()
         except UnicodeDecodeError:
@@ -117,13 +117,18 @@ def read(file: IO[bytes]) -> Iterator[Line]:
 
 def _check_values(line: Line) -> None:
     for name in _TIMES:
-        try:
-            if text := line.fields.get(name):
-                parse_rq_time(text)
-        except ValueError:
-            raise DecodeError(f"{name}={line.fields[name][:60]!r} is no date") from None
+        text = line.fields.get(name, "")
+        if not _is_date(text.encode()):
+            raise DecodeError(f"{name}={text[:60]!r} is no date")
     for name, value in line.binary.items():
         try:
             base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
             raise DecodeError(f"binary field {name!r} is not base64") from None
+
+
+def _is_date(text: bytes) -> bool:
+    try:
+        return not text or parse_rq_time(text.decode()) is not None
+    except ValueError:
+        return False

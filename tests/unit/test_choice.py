@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from postroom.jobs.errors import ConfigError
 from postroom.workers.choice import Choice, parse_weight
+from postroom.workers.worker import Orders
 
 
 def turns(choice: Choice, count: int, *candidates: str) -> str:
@@ -60,3 +61,10 @@ def test_a_weight_is_the_number_after_the_last_colon(text: str, read: tuple[str,
 def test_wrong_weights_are_refused(queues: list[str]) -> None:
     with pytest.raises(ConfigError):
         Choice(queues)
+
+
+def test_more_names_than_an_order_holds_are_refused() -> None:
+    """A worker process would die before its first claim, again and again."""
+    Orders(queues=tuple(f"{'q' * 50}{n}" for n in range(1_000))).check()
+    with pytest.raises(ConfigError, match=r"1,000 queues, whose names take \d\d,\d{3} characters; 60,000 at most"):
+        Orders(queues=tuple(f"{'q' * 60}{n}" for n in range(1_000))).check()

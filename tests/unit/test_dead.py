@@ -13,6 +13,7 @@ from postroom.monitor.dead import DeadLetter, Filter, Group, Summary, merge
 from postroom.monitor.dead.files import FORMAT, decode, encode
 from postroom.monitor.dead.moves import Action, Moved
 
+T = b"2026-01-01T00:00:00.000000Z"
 STORED = {b"status": b"failed", b"data": b"\xff\x00", b"p:token": b"7", b"p:reason": "né".encode()}
 
 
@@ -33,6 +34,14 @@ def test_a_line_restores_what_was_stored() -> None:
     assert dict(zip(flat[::2], flat[1::2], strict=True)) == {k: v for k, v in STORED.items() if k != b"p:token"}
     assert json.loads(read.entry) == ["type", "2"]
     assert decode(line()).entry == ""
+
+
+def test_a_date_that_is_none_keeps_no_file_from_being_read_again() -> None:
+    stored = {**STORED, b"enqueued_at": b"noon", b"ended_at": b"\xff", b"created_at": b"", b"started_at": T}
+    assert decode(encode("a", "q", -1, stored, {})).fields.keys() - {"status", "p:reason"} == {
+        "created_at",
+        "started_at",
+    }
 
 
 @pytest.mark.parametrize(
