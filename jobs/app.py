@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Unpack
 
 from postroom.jobs.broker import SCHEMES, Broker
-from postroom.jobs.declarations import Declarations
+from postroom.jobs.declarations import Declarations, after_make
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.events import Events, Wanted, place
 from postroom.jobs.job import Job
@@ -53,6 +53,8 @@ class Postroom(Declarations):
         self._lock = threading.Lock()
         self._broker: Broker | None = None
         self._listener: Listener | None = None
+        for follow_up in after_make:
+            follow_up(self)
 
     def using(self, name: str, /, **options: Unpack[OptionFields]) -> Prepared[..., Any]:
         """A task by name, for a producer that does not import the consumer's code."""

@@ -1,5 +1,6 @@
 """What a handler may know of the job it runs: `current_job`."""
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -40,6 +41,11 @@ class Run:
             ValueError: one of them is no number of 0 or more.
         """
         self.tell(self, Progress.of(done, total))
+
+    @property
+    def log(self) -> logging.Logger:
+        """A logger whose records name the job where `--log-json` is on."""
+        return logging.getLogger("postroom.job")
 
 
 current: ContextVar[Run] = ContextVar("postroom_current_job")

@@ -28,6 +28,10 @@ after_load: list[Callable[[Any], None]] = []
 """Called with each app that a worker has loaded. The front door registers what activates its integrations."""
 
 
+after_make: list[Callable[[Any], None]] = []
+"""Called with each app once it is made, also in producers. Likewise."""
+
+
 class Declarations(Counter):
     """Half of an app: what its code declares. The other half, the counter, is in app.py."""
 

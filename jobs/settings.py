@@ -52,6 +52,12 @@ class Settings:
     """The file of alert rules. Where not set, `postroom-alerts.toml` here or in a folder above, if there is one."""
     events: str = "asked"
     """Whether events are recorded: `asked`: while somebody listens, and a quarter of an hour on; `on`: always."""
+    otel: bool = False
+    """Trace jobs by OpenTelemetry."""
+    metrics_port: int = 0
+    """Where a pool or scheduler serves metrics and its health over HTTP; 0: nowhere."""
+    metrics_host: str = "127.0.0.1"
+    """The address that it listens on."""
     concurrency: int = 10
     """Threads of one worker process."""
     coroutines: int = 1000
@@ -86,12 +92,20 @@ _LEAST = {
     "keep_finished": 0,
     "keep_dead": 0,
     "sentry_traces": 0,
+    "metrics_port": 0,
 }
 
 _WORDS = {"events": ("asked", "on")}
 
 
+_BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
 def _read(name: str, value: Any, kind: type) -> Any:
+    if kind is bool:
+        if str(value).lower() not in _BOOLS:
+            raise ConfigError(f"{name}={value!r}: expected one of {', '.join(_BOOLS)}")
+        return _BOOLS[str(value).lower()]
     try:
         read = ",".join(value) if kind is str and isinstance(value, list) else kind(value)
         if kind is int and read != float(value):

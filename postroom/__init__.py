@@ -1,12 +1,12 @@
 """Postroom: hand a job over the counter and walk away."""
 
 from postroom.embedded import ensure_running
-from postroom.integrations import activate
+from postroom.integrations import activate, activate_tracing
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import SCHEMES
 from postroom.jobs.burial import Burial
 from postroom.jobs.context import current_job
-from postroom.jobs.declarations import after_load
+from postroom.jobs.declarations import after_load, after_make
 from postroom.jobs.errors import (
     ConfigError,
     DuplicateJob,
@@ -28,6 +28,7 @@ from postroom.jobs.secrets import Secret
 
 SCHEMES["embedded"] = ensure_running
 after_load.append(activate)
+after_make.append(activate_tracing)
 
 __all__ = [
     "Postroom",

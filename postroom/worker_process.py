@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from postroom.jobs.app import Postroom
 from postroom.jobs.naming import import_target
 from postroom.jobs.observers import FLUSH
+from postroom.logs import log_plainly
 from postroom.workers.board import Board
 from postroom.workers.forkserver import serve
 from postroom.workers.lifeline import die_with_parent, hold
@@ -22,13 +23,15 @@ from postroom.workers.process import FDS
 from postroom.workers.warm import fork_warm
 from postroom.workers.worker import Orders, Worker
 
+LINE = "%(asctime)s %(levelname)s [%(process)d] %(message)s"
+
 
 def main(verb: str, said: str, fd: int) -> None:
     """Do what the pool says."""
     order = json.loads(said)
     die_with_parent()
     if verb == "serve":
-        log_plainly(order["verbose"])
+        log_plainly(order["verbose"], order["log_json"], LINE)
         load(order["target"])
         serve(socket.socket(fileno=fd), FDS, work)
     else:
@@ -57,7 +60,7 @@ def work(order: dict[str, Any], lifeline: int) -> NoReturn:
 
 def _work(order: dict[str, Any], lifeline: int) -> int:
     orders = Orders(**{**order["orders"], "queues": tuple(order["orders"]["queues"])})
-    log_plainly(orders.verbose)
+    log_plainly(orders.verbose, orders.log_json, LINE)
     app = load(orders.target)
     try:
         return _run(app, orders, order, lifeline)
@@ -73,7 +76,7 @@ def _run(app: Postroom, orders: Orders, order: dict[str, Any], lifeline: int) ->
     stack = os.fdopen(order["stack"], "w")
     faulthandler.enable(stack)
     faulthandler.register(signal.SIGTTIN, all_threads=True)
-    board = Board(orders.slots, order["board"])
+    board = Board(orders.slots, order["board"], counts=orders.counts)
     worker = Worker(app, orders, order["process"], board, warm)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop(1))
     # INT is only ever the pool's, for its second: a terminal's does not reach this process group. TERM may come both
@@ -83,16 +86,6 @@ def _run(app: Postroom, orders: Orders, order: dict[str, Any], lifeline: int) ->
     code = worker.run()
     board.end()
     return code
-
-
-def log_plainly(verbose: bool) -> None:
-    """Postroom's logs on stderr, unless the app has set up logging of its own."""
-    logger = logging.getLogger("postroom")
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    if not logger.handlers and not logging.getLogger().handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s [%(process)d] %(message)s"))
-        logger.addHandler(handler)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from postroom.workers.runner import Runner
 log = logging.getLogger("postroom.pool")
 
 
-def settle(app: Postroom, dead: WorkerProcess, death: Death) -> None:
-    """Settle what `dead` held.
+def settle(app: Postroom, dead: WorkerProcess, death: Death) -> int:
+    """Settle what `dead` held; how many of its jobs are back on their queues.
 
     Raises:
         BrokerError: the server is not there; the lease will run out and a duty recovers the jobs.
@@ -49,6 +49,7 @@ def settle(app: Postroom, dead: WorkerProcess, death: Death) -> None:
     for claimed, task, failure in charged:
         if claimed.id in back:
             runner.report(claimed, task, failure)
+    return len(back)
 
 
 Charge = tuple[Claimed, str, Failure]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 ID_BYTES = 256
 """The longest id of a job that can stand there. Ours have 128 bytes at most; RQ's producers may give any."""
+from postroom.workers import tally
 
 _HEAD = struct.Struct("<dQQQ")  # tick (time.monotonic), claims made, leases lost, ended by itself
 # Of a slot: started (epoch; 0: ended), token, hard deadline (time.monotonic; 0: none), job id.
@@ -35,15 +36,22 @@ class Running:
 
 
 class Board:
-    """The board of one worker process. `fd` is inherited by the process: both sides map it."""
+    """The board of one worker process. `fd` is inherited by the process: both sides map it.
 
-    def __init__(self, slots: int, fd: int | None = None) -> None:
+    Args:
+        counts: it has a tally.
+    """
+
+    def __init__(self, slots: int, fd: int | None = None, *, counts: bool = False) -> None:
         self.slots = slots
-        size = _HEAD.size + slots * _SLOT.size
+        own = _HEAD.size + slots * _SLOT.size
+        size = own + (tally.SIZE if counts else 0)
         self.fd = os.memfd_create("postroom-board") if fd is None else fd
         if fd is None:
             os.ftruncate(self.fd, size)
         self._memory = mmap.mmap(self.fd, size)
+        self.tally = memoryview(self._memory)[own:] if counts else None
+        """The memory of a Tally, where it has one."""
 
     def close(self) -> None:
         """Close the descriptor. The memory stays mapped while anybody holds the board: a late thread may write."""

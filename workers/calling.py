@@ -22,7 +22,7 @@ class Calling:
 
     def __call__(self, ready: Ready, slot: Slot) -> Outcome:
         """Run `ready` in the calling thread, whose place is `slot`."""
-        started = time.time()
+        started = ready.job.started = time.time()
         try:
             if ready.function is None:
                 return self._theirs.run(ready, slot, started)

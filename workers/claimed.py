@@ -25,10 +25,14 @@ class Claimed:
     """How many worker processes died while they ran it."""
     at: float
     """When it was claimed, by time.monotonic()."""
+    enqueued_at: bytes | None = None
+    """Where somebody counts or observes."""
     trace: bytes | None = None
     """What its producer's observers sent along, as JSON; where somebody observes."""
-    enqueued_at: bytes | None = None
-    """Likewise."""
+    task: str = ""
+    """The name of its task, once that was read."""
+    started: float = 0.0
+    """When its handler was begun here, seconds since the epoch; 0: it was not."""
 
     @property
     def made_by_rq(self) -> bool:
@@ -41,8 +45,10 @@ class Claimed:
         return self.attempts_made + 1
 
 
-FOR_OBSERVERS = ("p:trace", "enqueued_at")
-"""Fields that a claim asks for where somebody observes."""
+FOR_COUNTING = ("enqueued_at",)
+"""Fields that a claim asks for besides where jobs are counted,"""
+FOR_OBSERVERS = (*FOR_COUNTING, "p:trace")
+"""and where somebody observes."""
 
 
 def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:

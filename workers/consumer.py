@@ -17,10 +17,11 @@ from postroom.jobs.broker import RoundTrip
 from postroom.jobs.errors import BrokerError, ScriptFailed
 from postroom.workers.appetite import Appetite, Pace
 from postroom.workers.choice import Choice
-from postroom.workers.claimed import FOR_OBSERVERS, read_claim
+from postroom.workers.claimed import FOR_COUNTING, FOR_OBSERVERS, read_claim
 from postroom.workers.outbox import Outbox, Settle
 from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
+from postroom.workers.tally import Tally
 from postroom.workers.waiter import Waiters
 
 log = logging.getLogger("postroom.worker")
@@ -60,6 +61,7 @@ class Consumer:
         read: makes a claimed job ready, or its outcome where it cannot run.
         shares: for each queue, which executors its jobs go to, to begin with.
         thorough: ask a queue until it says that it is empty; in a burst nobody waits for what comes later.
+        tally: counts what is settled.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class Consumer:
         shares: Mapping[str, Mapping[str, float]],
         *,
         thorough: bool = False,
+        tally: Tally | None = None,
     ) -> None:
         self._broker, self._keys, self._settings, self._observers = app.broker, app.keys, app.settings, app.observers
         self._choice, self._process, self._read, self._thorough = choice, process, read, thorough
         self._waiters = Waiters(app.broker, choice.queues)
         self._pace = Pace()
-        self.outbox = Outbox(app, process, self._waiters.wake)
+        self._tally = tally
+        self.outbox = Outbox(app, process, self._waiters.wake, tally)
         self._appetites = {queue: Appetite(shares[queue], self._pace) for queue in choice.queues}
         self._awake = dict.fromkeys(choice.queues, 0.0)
         self._requests = dict.fromkeys(choice.queues, 1)
@@ -191,7 +195,7 @@ class Consumer:
 
     def _claim(self, queue: str, limit: int) -> calls.Call[list[Any]]:
         request, lease = self._requests[queue], self._settings.lease
-        more = FOR_OBSERVERS if self._observers else ()
+        more = FOR_OBSERVERS if self._observers else FOR_COUNTING if self._tally else ()
         return calls.claim(self._keys, queue, self._process, request, limit, lease, more=more)
 
     def _claimed(self, queue: str, limit: int, reply: list[Any] | ScriptFailed) -> None:
@@ -300,6 +304,8 @@ class Consumer:
     def _say_once(self, error: BrokerError) -> None:
         if not self._outage:
             self._outage = True
+            if self._tally is not None:
+                self._tally.count_outage()
             log.error("%s. Waiting for it to come back; what is done is kept", error)
         self._hear(random.uniform(0.1, 0.5))  # noqa: S311
 

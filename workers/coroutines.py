@@ -97,7 +97,8 @@ class Coroutines(WaitingLine):
             self._loop.call_soon(task.cancel)
 
     async def _run(self, ready: Ready, slot: int) -> None:
-        started, job = time.time(), ready.job
+        job = ready.job
+        started = job.started = time.time()
         hard = time.monotonic() + ready.timeout + self._grace if ready.timeout > 0 else 0.0
         self._board.enter(slot, job.id, job.token, started, hard)
         try:

@@ -143,7 +143,8 @@ class _Lead(threading.Thread):
             log.error("no isolated process came up, its job is given back: %s", error or "it ended at its start")
             time.sleep(PAUSE)
             return released(ready.job)
-        started, job = time.time(), ready.job
+        job = ready.job
+        started = job.started = time.time()
         limit = ready.timeout + self._pool.grace if ready.timeout > 0 else None
         # No hard deadline on the board: this process is killed here, not the whole worker by its pool.
         self._pool.board.enter(self._slot, job.id, job.token, started, 0.0)

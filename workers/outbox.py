@@ -9,6 +9,7 @@ from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import ScriptFailed
 from postroom.workers.outcome import Outcome, settle_calls
+from postroom.workers.tally import Tally
 
 log = logging.getLogger("postroom.worker")
 
@@ -25,8 +26,8 @@ Settle = tuple[calls.Call[list[str]], list[Outcome]]
 class Outbox:
     """Filled by any thread, emptied by the consumer's, which `wake` wakes."""
 
-    def __init__(self, app: Postroom, process: str, wake: Callable[[], None]) -> None:
-        self._app, self._process, self._wake = app, process, wake
+    def __init__(self, app: Postroom, process: str, wake: Callable[[], None], tally: Tally | None = None) -> None:
+        self._app, self._process, self._wake, self._tally = app, process, wake, tally
         self._outcomes: deque[Outcome] = deque()
         self._refused: deque[tuple[float, Sequence[Outcome]]] = deque()
         self._said: set[str] = set()
@@ -38,6 +39,8 @@ class Outbox:
 
     def add(self, outcome: Outcome) -> None:
         """Tell the server of this."""
+        if self._tally is not None:
+            outcome.ended = time.time()
         self._outcomes.append(outcome)
         self._wake()
 
@@ -70,6 +73,8 @@ class Outbox:
         if what in self._said:
             self._said.remove(what)
             log.warning("%s are taken again", what)
+        if self._tally is not None:
+            self._tally.count(part, replies)
         for outcome, reply in zip(part, replies, strict=True):
             if reply == calls.STALE and outcome.verb != "release":
                 log.warning(

@@ -27,6 +27,8 @@ class Outcome:
     args: list[Any]
     after: Callable[[], None] | None = None
     """Called once the server has accepted it."""
+    ended: float = 0.0
+    """When it was known, seconds since the epoch; where jobs are counted."""
 
 
 def finished(job: Claimed, result: bytes, started: float, ended: float, ttl: int, entry: str = "") -> Outcome:

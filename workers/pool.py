@@ -15,6 +15,7 @@ from postroom.workers.forkserver import ForkServer
 from postroom.workers.keeper import Keeper
 from postroom.workers.lifeline import Started, spawn
 from postroom.workers.process import WorkerProcess
+from postroom.workers.record import Record
 from postroom.workers.worker import GRACE, RECYCLED, Orders
 
 log = logging.getLogger("postroom.pool")
@@ -36,6 +37,7 @@ class Pool:
 
     def __init__(self, app: Postroom, command: Sequence[str], orders: Orders, count: int) -> None:
         self._app, self._command, self._orders, self._count = app, command, orders, count
+        self.record = Record(count)
         self._processes: list[WorkerProcess] = []
         self._due: list[float] = []
         self._pause = FIRST_PAUSE
@@ -43,15 +45,17 @@ class Pool:
         self._told = 0
         self._stopped_at = 0.0
         self._selector = selectors.DefaultSelector()
-        self._forks = ForkServer([*command, "serve"], {"target": orders.target, "verbose": orders.verbose})
+        told = {"target": orders.target, "verbose": orders.verbose, "log_json": orders.log_json}
+        self._forks = ForkServer([*command, "serve"], told)
 
     def run(self) -> None:
         """Work until stopped, or, in a burst, until all processes are through."""
         keeper = Keeper(self._app)
-        self._forks.wait(lambda: bool(self._stops))
+        self._forks.wait(self._stopping)
         self._due = [] if self._stops else [0.0] * self._count
         try:
             while self._processes or self._due:
+                self._stopping()
                 self._start_due(keeper)
                 self._pass_on()
                 self._wait()
@@ -80,6 +84,11 @@ class Pool:
         # Only a number: this runs in the midst of the loop, which may be starting a process that nobody would tell.
         self._stops += 1
 
+    def _stopping(self) -> bool:
+        """Was it told to stop? For the record, it goes round."""
+        self.record.look(stopping=bool(self._stops))
+        return bool(self._stops)
+
     def _pass_on(self) -> None:
         """Tell the processes what the pool was told since."""
         if self._told >= min(self._stops, 2):
@@ -105,6 +114,7 @@ class Pool:
                 self._due.append(now + LAST_PAUSE / 10)
                 continue
             self._processes.append(process)
+            self.record.began(process)
             keeper.add(process.board, self._orders.announcement(self._app, process.name, process.pid))
             if process.pidfd >= 0:
                 self._selector.register(process.pidfd, selectors.EVENT_READ)
@@ -138,10 +148,12 @@ class Pool:
         keeper.remove(process.name)
         if process.pidfd >= 0:
             self._selector.unregister(process.pidfd)
+        back = 0
         try:
-            autopsy.settle(self._app, process, death)
+            back = autopsy.settle(self._app, process, death)
         except BrokerError as error:
             log.warning("the jobs of %s wait until its lease has ended: %s", process.name, error)
+        self.record.ended(process, back)
         self._replace(process, death)
         process.close()
 

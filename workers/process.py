@@ -38,7 +38,7 @@ class WorkerProcess:
     def __init__(self, start: Start, orders: Orders) -> None:
         self.orders = orders
         self.name = new_process_name()
-        self.board = Board(orders.slots)
+        self.board = Board(orders.slots, counts=orders.counts)
         self._witness = Witness()
         fds = (self.board.fd, self._witness.stack)
         order = {"orders": asdict(orders), "process": self.name, **dict(zip(FDS, fds, strict=True))}

@@ -59,6 +59,7 @@ class RqRunner:
 
     def _run(self, job: Claimed, slot: Slot, started: float) -> Outcome:
         theirs = self._load(job)
+        job.task = theirs.name
         timeout = theirs.timeout or self._app.settings.timeout
         ready = Ready(job, theirs.name, THREAD, timeout, 0, RqJob.call, (theirs,), {})
         run = self._observed if self._runner.observed else self._settled

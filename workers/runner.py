@@ -299,6 +299,7 @@ class Runner:
         if job.made_by_rq:
             return Ready(job, "", alone or THREAD, 0.0, 0)
         name, args, kwargs = self._decode(job)
+        job.task = name
         function = self._app.function(name)
         executor = alone or self._executors.get(function) or self._choose(name, function)
         return Ready(job, name, executor, self._timeout(job, name), self._result_ttl(job, name), function, args, kwargs)

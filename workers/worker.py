@@ -27,6 +27,7 @@ from postroom.workers.ready import COROUTINE, ISOLATED, THREAD
 from postroom.workers.rq_runner import RqRunner
 from postroom.workers.runner import Runner
 from postroom.workers.slots import Slot
+from postroom.workers.tally import Tally
 from postroom.workers.threads import Threads
 
 log = logging.getLogger("postroom.worker")
@@ -48,6 +49,8 @@ class Orders:
         queues: names, in strict order, or with weights (`high:5`); every queue that the app's tasks name where empty.
         burst: stop when the queues are empty.
         max_jobs, max_memory: end after so many jobs, or above so many bytes; 0: never.
+        counts: keep a tally on the board, for metrics.
+        log_json: log JSON, a line for each record.
     """
 
     target: str = ""
@@ -59,6 +62,8 @@ class Orders:
     max_jobs: int = 0
     max_memory: int = 0
     verbose: bool = False
+    counts: bool = False
+    log_json: bool = False
 
     def check(self) -> None:
         """Raises:
@@ -74,6 +79,10 @@ class Orders:
     def choice(self, app: Postroom) -> Choice:
         """Which queues it takes, and how it chooses among them."""
         return Choice(self.queues or tuple(sorted({task.queue for task in app.tasks.values()})) or ("default",))
+
+    def known_queues(self, app: Postroom) -> list[str]:
+        """Those that it takes, and those that the app's tasks name."""
+        return sorted({*self.choice(app).queues, *(task.queue for task in app.tasks.values())})
 
     def announcement(self, app: Postroom, process: str, pid: int) -> Announcement:
         """What a process with these orders says of itself."""
@@ -115,7 +124,11 @@ class Worker:
         if not orders.target and any(task.isolate for task in app.tasks.values()):
             raise ConfigError("isolate=True tasks need a worker that is started as `postroom worker MODULE:app`")
         shares = {queue: _shares(app, queue) for queue in self._choice.queues}
-        self._consumer = Consumer(app, self._choice, process, self._runner.read, shares, thorough=orders.burst)
+        tally = None
+        if board.tally is not None:
+            tally = Tally(board.tally, orders.known_queues(app), {*app.tasks, *app.allowed})
+        read = self._runner.read
+        self._consumer = Consumer(app, self._choice, process, read, shares, thorough=orders.burst, tally=tally)
         self._stops = 0
         self._leases_lost = board.leases_lost
         self._looked_at = -1

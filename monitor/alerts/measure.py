@@ -6,16 +6,13 @@ from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.burial import Entry
 from postroom.jobs.calls import Call
-from postroom.jobs.times import age, span
+from postroom.jobs.times import span
 from postroom.monitor import workers
+from postroom.monitor.ages import oldest_ages
 from postroom.monitor.alerts.rules import Rule
 
 PAGE = 500
 """Entries of the stream of burials that are counted at once."""
-HEAD = 100
-"""Ids at the head of a queue that are looked at: canceled ones stay there until a claim meets them, younger ones
-may stand in front.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +54,7 @@ def _dead(broker: Broker, rule: Rule, now: float) -> Measured:
 
 
 def _oldest(broker: Broker, rule: Rule, now: float) -> Measured:
-    keys, queues = broker.keys, _queues(broker, rule)
-    heads = broker.run_many([Call(("LRANGE", keys.queue(queue), 0, HEAD - 1), calls.texts) for queue in queues])
-    ids = [(queue, job_id) for queue, head in zip(queues, heads, strict=True) for job_id in head]
-    stored = broker.try_many([calls.read(keys, job_id, "status", "enqueued_at") for _, job_id in ids])
-    ages: dict[str, float] = {}
-    for (queue, _), fields in zip(ids, stored, strict=True):
-        if isinstance(fields, dict) and fields["status"] == b"queued":
-            ages[queue] = max(ages.get(queue, 0.0), age(fields["enqueued_at"], now) or 0.0)
+    ages = oldest_ages(broker, _queues(broker, rule), now)
     if not ages:
         return Measured(False, f"no job waits{_of(rule)}", 0.0)
     queue = max(ages, key=lambda name: ages[name])

@@ -1,6 +1,5 @@
 """What commands share: the app that `MODULE:app` names, and logs on the terminal."""
 
-import logging
 import traceback
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from postroom.jobs.app import Postroom
 from postroom.jobs.broker import Broker
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.naming import import_target
+from postroom.logs import log_plainly
 
 START_DEADLINE = 3.0
 """Seconds that a starting process tries to reach the server; then it is for a supervisor to try again."""
@@ -70,22 +70,18 @@ def quick_app(url: str | None) -> Postroom:
     return app
 
 
-def log_to_terminal(verbose: bool) -> None:
+def log_to_terminal(verbose: bool, log_json: bool = False) -> None:
     """Show Postroom's logs, and only Postroom's: the root logger is the user's."""
-    logger = logging.getLogger("postroom")
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    if not logger.handlers and not logging.getLogger().handlers:
-        console = Console(stderr=True)
-        handler: logging.Handler = (
-            RichHandler(console=console, show_path=False, omit_repeated_times=False)
-            if console.is_terminal
-            else logging.StreamHandler()
+    console = Console(stderr=True)
+    if console.is_terminal:
+        log_plainly(
+            verbose, log_json, "%(message)s", RichHandler(console=console, show_path=False, omit_repeated_times=False)
         )
-        if not isinstance(handler, RichHandler):
-            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger.addHandler(handler)
+    else:
+        log_plainly(verbose, log_json)
 
 
 url_option = click.option("--url", metavar="URL", help="The server; default: POSTROOM_REDIS_URL, REDIS_URL.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more.")
+log_json_option = click.option("--log-json", is_flag=True, help="Log a JSON object a line.")

@@ -120,3 +120,15 @@ def test_a_file_that_is_not_utf8_is_named(bare: Path) -> None:
 def test_settings_of_other_tools_are_theirs(bare: Path) -> None:
     pyproject(bare, "[tool.ruff]\nline-length = 120\n")
     assert Settings.load() == Settings()
+
+
+@pytest.mark.parametrize(("text", "on"), [("1", True), ("true", True), ("On", True), ("0", False), ("no", False)])
+def test_what_is_on_or_off(text: str, on: bool, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load(otel=True).otel
+    pyproject(bare, "[tool.postroom]\notel = true\n")
+    assert Settings.load().otel
+    monkeypatch.setenv("POSTROOM_OTEL", text)
+    assert Settings.load().otel is on
+    monkeypatch.setenv("POSTROOM_OTEL", "maybe")
+    with pytest.raises(ConfigError, match="otel='maybe': expected one of 1, true"):
+        Settings.load()
