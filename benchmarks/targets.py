@@ -6,7 +6,7 @@ from benchmarks.contenders.bullmq import BULLMQ
 from benchmarks.contenders.huey import HUEY
 from benchmarks.contenders.sidekiq import SIDEKIQ
 from benchmarks.measure import Figure
-from benchmarks.measures import bulk, coroutines, depth, drain, enqueue, latency, renewals, retention
+from benchmarks.measures import bulk, coroutines, depth, drain, dressed, enqueue, latency, renewals, retention
 from benchmarks.target import Target
 
 
@@ -27,6 +27,9 @@ ALL: tuple[Target, ...] = (
     _least(enqueue.RATE, 0.9, HUEY),
     _least(drain.PAYLOAD, 0.9, OURS, over=drain.ONE),
     _least(drain.PAYLOAD, 1.4, BULLMQ),
+    _least(dressed.METRICS, 0.95, OURS, over=drain.ONE),
+    _least(dressed.EVERYTHING, 0.9, OURS, over=drain.ONE),
+    _least(dressed.EVERYTHING, 1.4, BULLMQ, over=drain.ONE),
     _least(bulk.RATE, 8, BASE),
     _least(bulk.RATE, 1, SIDEKIQ),
     _most(latency.MIDDLE, 1.0, SIDEKIQ),

@@ -5,6 +5,7 @@ from benchmarks.measures.bulk import Bulk
 from benchmarks.measures.coroutines import Coroutines
 from benchmarks.measures.depth import Depth
 from benchmarks.measures.drain import DRAIN, DRAIN_PAYLOAD, DRAIN_TWO
+from benchmarks.measures.dressed import DRESSED_EVERYTHING, DRESSED_METRICS
 from benchmarks.measures.enqueue import Enqueue
 from benchmarks.measures.latency import Latency
 from benchmarks.measures.renewals import Renewals
@@ -12,6 +13,8 @@ from benchmarks.measures.retention import Retention
 
 USUAL: tuple[Measure, ...] = (
     DRAIN,
+    DRESSED_METRICS,
+    DRESSED_EVERYTHING,
     DRAIN_TWO,
     DRAIN_PAYLOAD,
     Enqueue(),
