@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from postroom.workers import tally
+
 ID_BYTES = 256
 """The longest id of a job that can stand there. Ours have 128 bytes at most; RQ's producers may give any."""
-from postroom.workers import tally
 
 _HEAD = struct.Struct("<dQQQ")  # tick (time.monotonic), claims made, leases lost, ended by itself
 # Of a slot: started (epoch; 0: ended), token, hard deadline (time.monotonic; 0: none), job id.

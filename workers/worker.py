@@ -72,8 +72,8 @@ class Orders:
         Choice(self.queues)
         if (size := len(json.dumps(self.queues))) > MOST_NAMES:
             raise ConfigError(
-                f"{len(self.queues):,} queues, whose names take {size:,} characters; {MOST_NAMES:,} at most: start several "
-                "workers, or name none, which are all queues of the app's tasks"
+                f"{len(self.queues):,} queues, whose names take {size:,} characters; {MOST_NAMES:,} at most: "
+                "start several workers, or name none, which are all queues of the app's tasks"
             )
 
     def choice(self, app: Postroom) -> Choice:

@@ -1,0 +1,126 @@
+"""The JSON Schema of a Python type: what msgspec writes, and what it leaves out.
+
+It gives a datetime and a time a format only where `Meta(tz=…)` is set, and keys of maps none. Without these a change
+between `str` and `datetime` would go unseen, and no golden sample could be made.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from postroom.contracts.schema import normal
+
+_REFERENCE = "#/$defs/{name}"
+_FORMATS: dict[type, str] = {inspect.DateTimeType: "date-time", inspect.TimeType: "time"}
+_KEYS: dict[type, dict[str, str]] = {
+    inspect.UUIDType: {"format": "uuid"},
+    inspect.DateType: {"format": "date"},
+    inspect.DecimalType: {"format": "decimal"},
+    inspect.IntType: {"pattern": "^-?[0-9]+$"},
+    **{kind: {"format": name} for kind, name in _FORMATS.items()},
+}
+_CLASSES = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType, inspect.NamedTupleType)
+
+
+def derive(kind: Any) -> dict[str, Any]:
+    """The schema of a type, in the form that is compared and locked.
+
+    Raises:
+        TypeError: msgspec knows no schema for it, and it is no pydantic model.
+    """
+    known = inspect.type_info(kind)
+    classes: dict[Any, Any] = {}
+    _gather(known, classes)
+    (root, *references), components = msgspec.json.schema_components(
+        [kind, *classes], schema_hook=_model_schema, ref_template=_REFERENCE
+    )
+    _date(known, root)
+    for reference, one in zip(references, classes.values(), strict=True):
+        component = components[reference["$ref"].rpartition("/")[2]]
+        places = component.get("properties") or component.get("prefixItems", [])
+        for at, field in enumerate(one.fields):
+            _date(field.type, places[field.encode_name if isinstance(places, dict) else at])
+    return normal({**root, "$defs": components})
+
+
+def decode(document: Any, kind: Any) -> Any:
+    """A JSON document as a value of a type for which a schema can be derived; raises what the type's decoder raises."""
+    return msgspec.convert(document, kind, str_keys=True, dec_hook=_model)
+
+
+def supported(kind: Any) -> bool:
+    """Can a schema be derived for it, and can it be decoded?"""
+    try:
+        derive(kind)
+        msgspec.json.Decoder(kind)
+    except Exception:  # whatever msgspec cannot describe it cannot check
+        return False
+    return True
+
+
+def _gather(known: Any, classes: dict[Any, Any]) -> None:
+    """The classes in a type, each once."""
+    if isinstance(known, _CLASSES):
+        if known.cls in classes:
+            return
+        classes[known.cls] = known
+        for field in known.fields:
+            _gather(field.type, classes)
+    for part in _parts(known):
+        _gather(part, classes)
+
+
+def _parts(known: Any) -> Iterator[Any]:
+    for name in ("type", "item_type", "key_type", "value_type"):
+        if hasattr(known, name):
+            yield getattr(known, name)
+    for name in ("item_types", "types"):
+        yield from getattr(known, name, ())
+
+
+def _date(known: Any, node: Any) -> None:
+    """Write formats into the part of a schema that is not a class's, for these are done on their own."""
+    if not isinstance(node, dict) or "$ref" in node or isinstance(known, _CLASSES):
+        return
+    if isinstance(known, inspect.Metadata):
+        _date(known.type, node)
+    elif isinstance(known, inspect.UnionType):
+        # Of a union only one alternative can be a text, one an array, one a map.
+        for member in known.types:
+            for branch in node.get("anyOf", ()):
+                _date(member, branch)
+    elif type(known) in _FORMATS:
+        if node.get("type") == "string" and "enum" not in node:
+            node.setdefault("format", _FORMATS[type(known)])
+    elif node.get("type") == "array":
+        _date(getattr(known, "item_type", None), node.get("items"))
+        for item, first in zip(getattr(known, "item_types", ()), node.get("prefixItems", ()), strict=False):
+            _date(item, first)
+    elif node.get("type") == "object":
+        _date(getattr(known, "value_type", None), node.get("additionalProperties"))
+        _name(getattr(known, "key_type", None), node)
+
+
+def _name(key: Any, node: dict[str, Any]) -> None:
+    """Write down what a map's keys are: msgspec does so for bounds of texts only."""
+    if isinstance(key, inspect.EnumType | inspect.LiteralType):
+        listed = [one.value for one in key.cls] if isinstance(key, inspect.EnumType) else key.values
+        node["propertyNames"] = {"enum": [str(value) for value in listed]}
+    elif type(key) in _KEYS:
+        node["propertyNames"] = {"type": "string", **_KEYS[type(key)]}
+
+
+def _model_schema(kind: Any) -> dict[str, Any]:
+    """Of a pydantic model, which is not imported to be known."""
+    if hasattr(kind, "model_json_schema"):
+        found: dict[str, Any] = kind.model_json_schema()
+        return found
+    raise NotImplementedError(kind)
+
+
+def _model(kind: Any, value: Any) -> Any:
+    if hasattr(kind, "model_validate"):
+        return kind.model_validate(value)
+    raise NotImplementedError(kind)
