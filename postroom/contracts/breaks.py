@@ -60,15 +60,26 @@ FIXES = {
     (Kind.BOUNDS, Whom.NEW): "keep the wider bounds in the type and check the narrower ones where it is made",
     (Kind.BOUNDS, Whom.OLD): "keep the narrower bounds until no old reader is left, or raise min_reader",
     (Kind.EXTRA, Whom.NEW): "keep it, with a default and unused, until no message has it",
-    (
-        Kind.EXTRA,
-        Whom.OLD,
-    ): "deploy workers before producers (mode BACKWARD_TRANSITIVE), or send it in a message's field",
+    (Kind.EXTRA, Whom.OLD): "let the class take what it does not know, one version before this one",
     (Kind.PLACE, Whom.NEW): "keep the order; add new parameters at the end or behind a *",
     (Kind.PLACE, Whom.OLD): "keep the order; add new parameters at the end or behind a *",
     (Kind.UNJUDGED, Whom.NEW): "leave this keyword as it was, or let the message be of mode NONE and check it by hand",
     (Kind.UNJUDGED, Whom.OLD): "leave this keyword as it was, or let the message be of mode NONE and check it by hand",
 }
+
+
+_OTHER_NAME = "or give the changed function another name: @app.task(name=…)"
+FIXES_OF_TASKS: dict[tuple[Kind, Whom | None], str] = {
+    (Kind.MISSING, Whom.NEW): "give it a default",
+    (Kind.MISSING, Whom.OLD): f"leave it as it was, {_OTHER_NAME}",
+    (Kind.TYPE, Whom.NEW): f"take both types (a union), {_OTHER_NAME}",
+    (Kind.TYPE, Whom.OLD): f"leave it as it was until workers that take both are everywhere, {_OTHER_NAME}",
+    (Kind.VALUES, Whom.NEW): f"keep the old values, {_OTHER_NAME}",
+    (Kind.BOUNDS, Whom.NEW): "keep the wider bounds, and check the narrower ones inside of the function",
+    (Kind.BOUNDS, Whom.OLD): f"keep the narrower bounds until the workers are deployed, {_OTHER_NAME}",
+    (Kind.EXTRA, Whom.OLD): "deploy workers before producers: --mode NAME=BACKWARD_TRANSITIVE --update",
+}
+"""Where others hold: a call has no upcasts, no aliases and no min_reader."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,23 +176,27 @@ class _Comparison:
         """Of calls: what a positional argument means is told by its place."""
         places, theirs = w.get("x-positional", ()), r.get("x-positional", ())
         found: list[tuple[str, str]] = []
+        rest: list[tuple[str, Break]] = []
         for at, name in enumerate(places):
             now = theirs[at] if at < len(theirs) else None
-            if now == name or (name not in r.get("properties", {}) and now is None):
+            if now == name:
                 continue
-            if now is not None and (name in r.get("properties", {}) or now in w.get("properties", {})):
+            if now is None and "x-rest" in r:
+                rest += [(name, told) for told in self.nodes(w["properties"][name], r["x-rest"])]
+            elif now is None and name not in r.get("properties", {}):
+                continue  # told as what is refused, where it is
+            elif now is not None and (name in r.get("properties", {}) or now in w.get("properties", {})):
                 found.append((name, f"argument {at + 1} of a call is `{name}` in one version and `{now}` in the other"))
-            elif now is None and "x-rest" not in r:
+            elif now is None:
                 found.append((name, f"argument {at + 1} of a call is taken by its name only"))
         if "x-rest" in w and "x-rest" not in r:
             found.append(("*", f"{self.whom.written} may have any number of arguments"))
         by_name = set(w.get("properties", {})) - set(w.get("x-positional-only", ()))
         only = by_name & set(r.get("x-positional-only", ()))
         found += [(name, "it is taken by its place only") for name in sorted(only)]
-        told = [(name, self._break(Kind.PLACE, text)) for name, text in found]
         if "x-rest" in w and "x-rest" in r:
-            told += [("*", item) for item in self.nodes(w["x-rest"], r["x-rest"])]
-        return told
+            rest += [("*", told) for told in self.nodes(w["x-rest"], r["x-rest"])]
+        return rest + [(name, self._break(Kind.PLACE, text)) for name, text in found]
 
     def _missing(self, name: str, sent: str | None, writes: Node, reads: Node) -> Break:
         change = f"{self.whom.written} may be without it, {self.whom.readers} require it"

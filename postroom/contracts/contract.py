@@ -84,6 +84,6 @@ class TaskContract:
 
 
 def contracts(app: Postroom) -> Iterable[Contract]:
-    """One for each task, in the order of their names."""
-    for name in sorted(app.tasks):
+    """One for each task, in the order of their names; not for hooks, whose calls are Postroom's own."""
+    for name in sorted(app.tasks.keys() - app.hooks.keys()):
         yield TaskContract(name, Signature(app.tasks[name].function))

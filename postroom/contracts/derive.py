@@ -121,6 +121,7 @@ def _model_schema(kind: Any) -> dict[str, Any]:
 
 
 def _model(kind: Any, value: Any) -> Any:
-    if hasattr(kind, "model_validate"):
-        return kind.model_validate(value)
+    if hasattr(kind, "model_validate_json"):
+        # As JSON, by pydantic's rules for it: a strict model takes the text of a time there and nowhere else.
+        return kind.model_validate_json(msgspec.json.encode(value))
     raise NotImplementedError(kind)

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from postroom.contracts.breaks import Break, Kind, Whom
+from postroom.contracts.breaks import FIXES_OF_TASKS, Break, Kind, Whom
 from postroom.contracts.compare import compare, compare_nodes
-from postroom.contracts.contract import MESSAGE, Contract
+from postroom.contracts.contract import MESSAGE, TASK, Contract
 from postroom.contracts.lock import Entry, Key, Lock, Version
 from postroom.contracts.modes import DEFAULT, Mode
 from postroom.contracts.samples import STRANGE, golden, variants, with_extras
@@ -112,6 +112,8 @@ def _judge(contract: Contract, key: Key, entry: Entry | None, wishes: Wishes) ->
         added, status = msgspec.structs.replace(locked, retired=False), Status.CHANGED
     if mode is not locked.mode:
         added = msgspec.structs.replace(added or locked, mode=mode)
+    if contract.kind == TASK:
+        breaks = [replace(one, fix=FIXES_OF_TASKS.get((one.kind, one.whom), one.fix)) for one in breaks]
     return Judgement(key, Status.BREAKING if breaks else status, mode, number, _once(breaks), added)
 
 

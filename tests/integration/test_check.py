@@ -12,8 +12,9 @@ import pytest
 import redis
 from rq import Queue
 
-from postroom import Postroom
+from postroom import Burial, Postroom
 from postroom.contracts import payloads as pages
+from postroom.contracts.contract import contracts
 from postroom.contracts.gate import Findings, Gate
 from tests.integration.programs import Command, burst
 from tests.servers import Server
@@ -158,6 +159,19 @@ def test_the_gate_names_task_count_and_a_sample(
     assert "hush-hush" not in said.out
     said = command("check", shop("order, pin=''"), "--against", server.url)
     assert (said.code, said.out.splitlines()[0]) == (0, f"4 jobs on {server.url}. All would be taken.")
+
+
+def test_what_hooks_are_called_with_is_looked_at_and_not_the_apps_to_lock(app: Postroom) -> None:
+    @app.on_dead(name="tell")
+    def tell(burial: Burial) -> None: ...
+
+    @app.task(name="receipt")
+    def receipt() -> None: ...
+
+    assert [contract.name for contract in contracts(app)] == ["receipt"]
+    app.enqueue("tell", {"id": "a", "queue": "mail"})
+    app.enqueue("tell", {"id": "a"})
+    assert [(problem.task, problem.count) for problem in looked(app).problems] == [("tell", 1)]
 
 
 def looked(app: Postroom) -> Findings:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import pydantic
 import pytest
 
 from postroom import Secret
@@ -42,18 +43,24 @@ class Foreign:
     """No schema can be made of it."""
 
 
-class Model:
-    """Looks like a pydantic model."""
+class Part(pydantic.BaseModel):
+    at: datetime.datetime
+    colour: Colour = Colour.RED
 
-    @classmethod
-    def model_json_schema(cls) -> dict[str, Any]:
-        return {"$defs": {"Part": {"type": "string"}}, "type": "object", "properties": {"p": {"$ref": "#/$defs/Part"}}}
 
-    @classmethod
-    def model_validate(cls, value: Any) -> "Model":
-        if not isinstance(value, dict):
-            raise ValueError("no dict")
-        return cls()
+class Model(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True)
+    name: Annotated[str, pydantic.Field(min_length=2)]
+    parts: list[Part] = []
+    either: Annotated[int | str | None, pydantic.Field(description="one of them")] = None
+
+
+class Part2(Part):
+    by: str
+
+
+class Model2(Model):
+    parts: list[Part2] = []  # type: ignore[assignment]
 
 
 def plain(order_id: int, note: str = "") -> None: ...
@@ -82,7 +89,7 @@ def title(title: str, description: int = 0) -> None: ...
         (untyped, [object], {}),
         (odd, ["whatever", 1], {}),
         (hidden, ["1.5"], {}),
-        (modelled, [{"p": "x"}], {}),
+        (modelled, [{"name": "ab", "parts": [{"at": "2026-01-01T00:00:00Z"}]}], {}),
         (
             everything,
             [{"sku": "a", "price": 1}, {"name": "t"}, "red", "2026-01-01T00:00:00Z", str(uuid.UUID(int=1)), "s"],
@@ -107,7 +114,7 @@ def test_calls_that_fit(function: Callable[..., Any], args: list[Any], kwargs: d
         (open_ended, ["a", "b"], {}, "Expected `int`, got `str`"),
         (everything, [{"sku": "a", "price": "1"}], {}, "$.line.price"),
         (bounded, [0], {}, ">= 1"),
-        (modelled, [1], {}, "no dict"),
+        (modelled, [{"name": "a"}], {}, "at least 2 characters"),
     ],
 )
 def test_calls_that_do_not(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], told: str) -> None:
@@ -152,8 +159,10 @@ def by_name(order: int, *, note: str = "") -> None: ...
 def more(order: int, note: str = "", urgent: bool = False) -> None: ...
 def fewer(order: int) -> None: ...
 def any_more(order: int, *rest: str, **others: Any) -> None: ...
+def only_rest(*rest: int, note: str = "") -> None: ...
 def place_only(order: int, note: str = "", /) -> None: ...
 def typed(x: int, y: None = None) -> None: ...
+def remodelled(model: Model2) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -172,6 +181,14 @@ def typed(x: int, y: None = None) -> None: ...
         (v1, by_name, {(Kind.PLACE, "$.note")}, set()),
         (v1, any_more, set(), {(Kind.PLACE, "$.*")}),
         (v1, place_only, {(Kind.PLACE, "$.note"), (Kind.PLACE, "$.order")}, set()),
+        (
+            v1,
+            only_rest,
+            {(Kind.TYPE, "$.note"), (Kind.EXTRA, "$.order")},
+            {(Kind.PLACE, "$.*"), (Kind.MISSING, "$.order")},
+        ),
+        (modelled, modelled, set(), set()),
+        (modelled, remodelled, {(Kind.MISSING, "$.model.parts[].by")}, set()),
         (untyped, typed, {(Kind.TYPE, "$.x"), (Kind.TYPE, "$.y")}, set()),
     ],
 )
