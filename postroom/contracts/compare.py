@@ -13,7 +13,7 @@ from typing import Any
 from postroom.contracts.bounds import narrower, takes_value
 from postroom.contracts.breaks import FIXES, Break, Kind, Whom
 from postroom.contracts.describe import describe, listed, tags_of
-from postroom.contracts.schema import ANYTHING, Document, Node, Schema, constraints, values
+from postroom.contracts.schema import ANYTHING, Document, Node, Schema, constraints, shape, values
 
 _RULES = frozenset(
     {
@@ -103,7 +103,7 @@ class _Comparison:
         found = [
             self._break(Kind.UNJUDGED, f"its {key} is not the same, which the rules do not know")
             for key in sorted(wanted - _RULES)
-            if w.get(key) != r.get(key)
+            if not self._same(w, r, key)
         ]
         found += [
             self._break(Kind.BOUNDS, f"{self.whom.written} may have {has}, {self.whom.readers} take {takes}")
@@ -112,6 +112,10 @@ class _Comparison:
         if kind == "array":
             found += self._items(w, r)
         return found + self._object(w, r) if kind == "object" else found
+
+    def _same(self, w: Node, r: Node, key: str) -> bool:
+        """Do both say the same by a keyword, whatever it means, with all that it refers to?"""
+        return key in w and shape(_part(self.writer, w, key)) == shape(_part(self.reader, r, key))
 
     @staticmethod
     def _lists_all(w: Node, r: Node) -> bool:
@@ -223,6 +227,10 @@ class _Comparison:
 _WIDER = {"integer": "number"}
 """What is read as another type without loss."""
 _KEY: Node = {"type": "string"}
+
+
+def _part(document: Document, node: Node, key: str) -> Node:
+    return {"part": {key: node[key]}, "$defs": document.root.get("$defs", {})}
 
 
 def _item(node: Node, at: int) -> Schema:

@@ -170,7 +170,7 @@ def _upcast(contract: Contract, old: Version, new: Version) -> Iterator[Break]:
     if _read(contract, old):
         yield from (one.between(old.version, new.version) for one in _read(contract, old))
         return
-    for document in variants(old.schema):
+    for document in _variants(old.schema):
         try:
             contract.decode(contract.upcast(document, old.version))
         except Exception as error:  # whatever a user's upcast raises
@@ -179,6 +179,13 @@ def _upcast(contract: Contract, old: Version, new: Version) -> Iterator[Break]:
                 old.version, new.version
             )
             return
+
+
+def _variants(schema: Any) -> Iterator[Any]:
+    try:
+        yield from variants(schema)
+    except ConfigError:  # none can be made: then the golden sample, which was given, is all there is
+        return
 
 
 def _read(contract: Contract, old: Version, *, as_it_is: bool = False) -> list[Break]:
@@ -221,7 +228,10 @@ def _lost(sent: Any, kept: Any, path: str) -> Iterator[str]:
 
 def _with_sample(contract: Contract, new: Version, wishes: Wishes) -> tuple[Version, list[Break]]:
     given = contract.name in wishes.samples
-    sample = wishes.samples[contract.name] if given else golden(new.schema)
+    try:
+        sample = wishes.samples[contract.name] if given else golden(new.schema)
+    except ConfigError as error:
+        raise ConfigError(f"{contract.kind} {contract.name}: {error}") from error
     new = msgspec.structs.replace(new, sample=sample)
     faults = _read(contract, new, as_it_is=True)
     if faults and not given:

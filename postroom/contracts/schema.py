@@ -126,8 +126,8 @@ class Document:
                 node = alone[0]  # pydantic's way of a reference with a default
                 continue
             reference = node.get("$ref")
-            if reference is None:
-                return node
+            if reference is None or constraints(node) != {"$ref"}:
+                return node  # with something beside a reference it is no case of the rules
             if reference in seen:
                 raise ConfigError(f"the schema's reference {reference!r} leads to itself")
             seen.add(reference)

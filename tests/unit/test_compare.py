@@ -89,6 +89,7 @@ def test_a_break_names_its_place_its_change_whom_it_breaks_and_the_fix() -> None
         (INT, {"allOf": [INT, {"minimum": 3}]}, {("unjudged", "$")}),
         ({"allOf": [INT], "default": 3}, INT, set()),
         (INT, False, {("unjudged", "$")}),
+        (TEXT, {"$ref": "#/$defs/T", "maxLength": 3, "$defs": {"T": TEXT}}, {("unjudged", "$"), ("bounds", "$")}),
     ],
 )
 def test_places(writer: Any, reader: Any, expected: set[tuple[str, str]]) -> None:
@@ -161,6 +162,14 @@ def test_a_union_that_holds_itself_ends() -> None:
         "$defs": {"U": {"anyOf": [INT, {"$ref": "#/$defs/U"}, {"type": "array", "items": {"$ref": "#/$defs/U"}}]}},
     }
     assert where(schema, schema) == set()
+
+
+def test_what_is_not_judged_is_the_same_only_with_all_that_it_refers_to() -> None:
+    def both(part: Any) -> dict[str, Any]:
+        return {"allOf": [{"$ref": "#/$defs/A"}, {"maxLength": 3}], "$defs": {"A": part}}
+
+    assert where(both(TEXT), both(TEXT)) == set()
+    assert where(both(TEXT), both(INT)) == {("unjudged", "$")}
 
 
 @pytest.mark.parametrize("reference", ["#/$defs/None", "https://example.org/schema", "#/$defs/Loop"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -250,3 +250,31 @@ def test_a_contract_without_a_version_is_counted_by_the_lock() -> None:
     assert verdict(Message(V1, None), lock).version == 1
     found = verdict(Message(V2, None), lock)
     assert (found.version, found.status) == (2, Status.CHANGED)
+
+
+class Phone(msgspec.Struct):
+    number: Annotated[str, msgspec.Meta(pattern="^[0-9]{3}-[0-9]{4}$")]
+
+
+def test_where_no_sample_can_be_made_one_is_asked_for_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"message order.placed: .*--sample NAME=FILE"):
+        verdict(Message(Phone, 1), Lock())
+    mine = {NAME: {"number": "555-0100"}}
+    lock = updated(Lock(), [verdict(Message(Phone, 1), Lock(), samples=mine)])
+    later = Message(V1, 2, {1: lambda old: {"id": int(old["number"][:3])}}, min_reader=2)
+    assert verdict(later, lock).status is Status.CHANGED
+
+
+def test_a_task_is_told_what_can_be_done_for_a_task() -> None:
+    def fix(kind: str) -> str:
+        key = (kind, NAME)
+        lock = Lock()
+        for of in (V1, V3):
+            found = judge([Message(of, None, kind=kind)], lock, Wishes())
+            lock = updated(lock, found)
+        (one,) = found[0].breaks
+        assert found[0].key == key
+        return one.fix
+
+    assert "@upcast" in fix("message")
+    assert "@upcast" not in fix("task")
