@@ -163,7 +163,9 @@ class Declarations(Counter):
         call = {"task": of, "options": kept, "args": args, "kwargs": kwargs or {}}
         made = make(name=of if name is None else name, now=time.time(), **times, **call)  # type: ignore[arg-type]
         if self.schedules.setdefault(made.name, made).definition != made.definition:
-            raise ConfigError(f"two schedules are called {made.name!r}: give one of them another name=")
+            raise ConfigError(
+                f"two schedules are called {made.name!r}: give one of them another name: app.schedule(…, name=…)"
+            )
 
     @overload
     def on_dead(self, function: Told, /) -> Told: ...

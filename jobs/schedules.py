@@ -72,7 +72,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def when(self) -> str:
         """Its calendar in words."""
-        return f"{self.cron} {self.tz}" if self.cron else f"every {self.every:g} s"
+        return f"{self.cron} {self.tz}" if self.cron else f"every {self.every:.15g} s"
 
     def options(self, due: float, now: float) -> Options:
         """Of the job of the tick that is `due`."""
@@ -85,9 +85,18 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
             result_ttl=self.result_ttl,
         )
 
+    @property
+    def calendar(self) -> Calendar:
+        """When its ticks are.
+
+        Raises:
+            ConfigError: the expression or the zone is wrong.
+        """
+        return _calendar(self.cron, self.every, self.tz)
+
     def after(self, at: float) -> float:
         """The first tick later than `at`; infinity where there is none."""
-        return calendar(self.cron, self.every, self.tz).after(at)
+        return self.calendar.after(at)
 
     def job_id(self, due: float) -> str:
         """The id of the job of the tick that is `due`: the same, whoever makes it."""
@@ -99,11 +108,12 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
     def pending(self, due: float, now: float) -> tuple[float | None, float]:
         """Which tick is to be made (None: it is dropped), where `due` is the one that was waited for; and the next."""
+        following = self.after(due)
         if self.catch_up == "all":
-            return due, self.after(due)
-        last = self._last(due, now)
+            return due, following
+        last = due if following > now else self._last(due, now)
         made = last if self.catch_up == "last" or now - last <= GRACE else None
-        return made, self.after(max(now, last))
+        return made, following if following > now else self.after(now)
 
     def _last(self, due: float, now: float) -> float:
         for span in _SPANS:
@@ -191,12 +201,7 @@ def make(
 
 
 @lru_cache(maxsize=1_000)
-def calendar(cron: str, every: float, tz: str) -> Calendar:
-    """When the ticks are.
-
-    Raises:
-        ConfigError: the expression or the zone is wrong.
-    """
+def _calendar(cron: str, every: float, tz: str) -> Calendar:
     if every:
         return Every(every)
     # By name: croniter and what it brings are for those alone who have a crontab expression.

@@ -1,6 +1,7 @@
 """The duty of cron: each tick that is due becomes a job, once, however many processes do this duty."""
 
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
@@ -25,49 +26,56 @@ class Cron:
 
     def do(self, app: Postroom) -> None:
         """One round: whoever finds a tick due computes its job and the time of the next, and one script sets both."""
+        wrong: PostroomError | None = None
         for _ in range(MOST):
             now, due = _due(app)
-            wrong, ticking = _read(app, due, now)
-            replies = app.broker.try_many([_tick(app, entry, now) for entry in ticking]) if ticking else []
-            for entry, reply in zip(ticking, replies, strict=True):
-                if isinstance(reply, BrokerError):
-                    wrong = reply  # the others are made all the same
-                elif reply == "SKIPPED":
-                    _say_skipped(entry, now)
-            if wrong is not None:
-                raise wrong
-            if calls.OK not in replies:
-                return
+            made = False
+            for start in range(0, len(due), PAGE):
+                ticking, refused = _read(app, due[start : start + PAGE], now)
+                replies = app.broker.try_many([_tick(app, entry, now) for entry in ticking]) if ticking else []
+                for entry, reply in zip(ticking, replies, strict=True):
+                    if isinstance(reply, BrokerError):
+                        refused = reply
+                    elif reply == "SKIPPED":
+                        _say_skipped(entry, now)
+                wrong = refused or wrong  # the others are made all the same
+                made = made or calls.OK in replies
+            if not made:
+                break
+        if wrong is not None:
+            raise wrong
 
 
-def _due(app: Postroom) -> tuple[float, dict[str, float]]:
+def _due(app: Postroom) -> tuple[float, list[tuple[str, float]]]:
     """The server's time, and which schedules are due since when."""
     now, found = app.broker.run_many([calls.server_time(), timetable.waiting(app.keys)])
     page = found
     while len(page) == PAGE and page[-1][1] <= now:
         page = app.broker.run(timetable.waiting(app.keys, len(found)))
         found += page
-    return now, {name: due for name, due in found if due <= now}
+    # Once each: one that moved meanwhile may stand on two pages.
+    return now, list({name: due for name, due in found if due <= now}.items())
 
 
-def _read(app: Postroom, due: dict[str, float], now: float) -> tuple[PostroomError | None, list[Entry]]:
+def _read(app: Postroom, due: Sequence[tuple[str, float]], now: float) -> tuple[list[Entry], PostroomError | None]:
     """Those that tick, and what is wrong with one of the others."""
     wrong: PostroomError | None = None
     ticking = []
-    stored = app.broker.try_many([timetable.stored(app.keys, name) for name in due]) if due else []
-    for name, fields in zip(due, stored, strict=True):
+    stored = app.broker.try_many([timetable.stored(app.keys, name) for name, _ in due])
+    for (name, since), fields in zip(due, stored, strict=True):
         if isinstance(fields, ScriptFailed):
             wrong = fields
             continue
         try:
-            entry = Entry.read(fields, due[name])
-            entry.schedule.after(now)
+            entry = Entry.read(fields, since)
+            entry.schedule.options(since, now)  # what another version has stored may be nothing to this one
+            _ = entry.schedule.calendar
         except ConfigError as error:
             wrong = ConfigError(f"schedule {name!r} does not tick: {error}")
             continue
         if entry.state(now) == "ticks":
             ticking.append(entry)
-    return wrong, ticking
+    return ticking, wrong
 
 
 def _tick(app: Postroom, entry: Entry, now: float) -> calls.Call[str]:

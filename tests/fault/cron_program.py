@@ -25,7 +25,7 @@ def _idle(_duty: cron.Cron, _app: Postroom) -> None:
 
 def _dawdle(*seen: Any) -> Any:
     found = _read(*seen)
-    if found[1]:
+    if found[0]:
         time.sleep(random.uniform(SHORTEST, LONGEST))  # noqa: S311
     return found
 

@@ -106,6 +106,22 @@ def test_once_however_many_do_the_duty(shop: Postroom, client: Redis, server: Se
         app.broker.close()
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"queue": "a b"}, {"cron": "61 * * * *", "every": 0}, {"cron": "@daily", "every": 0, "tz": "X"}]
+)
+def test_one_that_another_version_has_stored_stops_no_other(
+    shop: Postroom, client: Redis, wrong: dict[str, Any]
+) -> None:
+    schedule = scheduled(shop)
+    due = due_since(shop, client, schedule, 60)
+    definition = json.dumps({"name": "odd", "task": "report", "queue": "q", "every": 60, **wrong})
+    client.hset("postroom:schedule:odd", mapping={"definition": definition, "digest": "d", "added": "1"})
+    client.zadd(TICKS, {"odd": 1})
+    with pytest.raises(ConfigError, match="'odd' does not tick"):
+        Cron().do(shop)
+    assert waiting(client) == [schedule.job_id(due)]
+
+
 @pytest.mark.parametrize(("catch_up", "made"), [("last", 1), ("all", 5), ("none", 0)])
 def test_what_was_missed(shop: Postroom, client: Redis, catch_up: str, made: int) -> None:
     schedule = scheduled(shop, every=1_000_000, catch_up=catch_up)

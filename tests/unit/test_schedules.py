@@ -106,7 +106,7 @@ def test_two_of_one_name_are_refused_and_the_same_twice_is_one(app_without_serve
     app = app_without_server()
     app.schedule("t", every=60)
     app.schedule("t", every=60)
-    with pytest.raises(ConfigError, match="two schedules are called 't'"):
+    with pytest.raises(ConfigError, match=r"two schedules are called 't'.*app\.schedule"):
         app.schedule("t", every=61)
 
 
@@ -129,6 +129,10 @@ def test_a_definition_reads_as_it_was_written() -> None:
     for text in ("", "{}", "[]", '{"name": 5, "task": "t", "queue": "q"}'):
         with pytest.raises(ConfigError, match="cannot be read"):
             read(text)
+
+
+def test_other_intervals_are_other_calendars() -> None:
+    assert len({schedule(every=every).when for every in (1_000_000.0, 1_000_001.0, 1_000_000.000001)}) == 3
 
 
 def test_every_counts_from_the_epoch_without_drift() -> None:
