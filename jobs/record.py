@@ -48,14 +48,15 @@ class Event:
         """As the server replies it. What nobody of us wrote names no jobs.
 
         Args:
-            event: what it is where it does not say: the stream of burials has nothing else.
+            event: what it is where it does not say: the stream of burials has nothing else, and its ids as JSON.
         """
         words = [text.decode(errors="replace") for text in flat]
         fields: Mapping[str, str] = dict(zip(words[::2], words[1::2], strict=True))
         try:
-            jobs = msgspec.json.decode(fields.get("jobs", "[]"), type=tuple[str, ...])
+            buried = msgspec.json.decode(fields.get("jobs", "[]"), type=list[str])
         except msgspec.MsgspecError:
-            jobs = ()
+            buried = []
+        jobs = tuple(fields["ids"].split() if "ids" in fields else buried)
         kind, queue, worker = fields.get("event", event), fields.get("queue", ""), fields.get("worker", "")
         return cls(entry.decode(), kind, queue, jobs, worker)
 

@@ -23,7 +23,7 @@ def test_every_published_event_is_recorded_and_no_other_of_a_job(table: Table) -
             continue
         _, space = table.left_by(replace(row, given={**row.given, **ON}), *[SCRIPTS[row.when.script]] * 2)
         entries = [one for one in space.get("postroom:record", ()) if one["event"] not in UNPUBLISHED]
-        found = [event(one["event"], *json.loads(one["jobs"]), queue=one["queue"]) for one in entries]
+        found = [event(one["event"], *one["ids"].split(), queue=one["queue"]) for one in entries]
         assert (row.name, _sorted(found)) == (row.name, _sorted(published))
         told += len(found)
     assert told > 50

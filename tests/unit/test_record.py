@@ -133,6 +133,8 @@ def test_the_server_has_lost_everything(stream: Stream) -> None:
 def test_an_entry_that_nobody_of_us_wrote() -> None:
     assert Event.read(b"5000-1", [b"event", b"\xff", b"jobs", b"{"]) == Event("5000-1", "\ufffd")
     assert Event.read(b"5000-1", [b"queue", b"q", b"jobs", b'["a"]']) == Event("5000-1", "buried", "q", ("a",))
+    assert Event.read(b"5000-1", [b"event", b"x", b"ids", b"a b"]) == Event("5000-1", "x", jobs=("a", "b"))
+    assert Event.read(b"5000-1", [b"event", b"x", b"ids", b""]).jobs == ()
     assert Event("5000-1", "x").at == 5.0
 
 

@@ -4,10 +4,9 @@
 local MOST_EVENTS = 100000
 local function tell(event, queue_name, ids, worker)
   if redis.call('EXISTS', own .. 'recording') == 0 then return end
-  local jobs = #ids > 0 and cjson.encode(ids) or '[]'
-  -- Whatever stands in the record's place, the jobs' life goes on.
+  -- Whatever stands in the record's place, the jobs' life goes on. With a space between ids: JSON takes its time.
   redis.pcall('XADD', own .. 'record', 'MAXLEN', '~', MOST_EVENTS, '*', 'event', event, 'queue', queue_name,
-    'jobs', jobs, 'worker', worker or '')
+    'ids', table.concat(ids, ' '), 'worker', worker or '')
 end
 
 -- And at once to those who wait for results.
