@@ -46,7 +46,7 @@ def progress(told: str, token: int = 7) -> Call:
 
 def retry(delay: int) -> Call:
     """One call of w1 for job a."""
-    return Call("retry", {}, ["a", 7, delay, "back", 2, "p:attempt", 1])
+    return Call("retry", {}, ["a", 7, delay, "back", "", 2, "p:attempt", 1])
 
 
 def complete(*ids: str) -> Call:
