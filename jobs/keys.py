@@ -169,7 +169,7 @@ class Keys:
         return f"{self.own()}events"
 
     def record(self) -> str:
-        """STREAM of the newest events, while it is kept: `event`, `queue`, `ids` (spaces between), `worker`."""
+        """STREAM of the newest events, while it is kept: `event`, `queue`, `ids`, `worker`."""
         return f"{self.own()}record"
 
     def recording(self) -> str:
