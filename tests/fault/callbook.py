@@ -16,6 +16,7 @@ from postroom import Burial, Job, Postroom, Retry
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.context import current
+from postroom.jobs.events import Events
 from postroom.jobs.keys import Keys
 from postroom.jobs.queue import Queue
 from postroom.jobs.task import Prepared
@@ -42,10 +43,10 @@ SILENT = {
     "Postroom.task", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using", "Postroom.job",
     "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker", "Postroom.listener",
     "Prepared.using", "Queue.name", "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
-    "Broker.safe_url", "Broker.client", "Broker.close", "LocalWorker.stop",
+    "Broker.safe_url", "Broker.client", "Broker.close", "Broker.aclose", "LocalWorker.stop",
 }  # fmt: skip
 """What is public and sends nothing."""
-INNER = {"Broker.run", "Broker.run_many", "Broker.try_many", "Broker.round_trip", "Broker.arun"}
+INNER = {"Broker.run", "Broker.run_many", "Broker.try_many", "Broker.round_trip", "Broker.arun", "Broker.atry_many"}
 """What all other calls are made of."""
 
 
@@ -83,6 +84,13 @@ class Session:
         """A paused queue, as the app behind the proxy sees it."""
         self.beside.queue("q").pause()
         return self.app.queue("q")
+
+    def recorded(self) -> Events:
+        """Events of three jobs, to be read behind the proxy."""
+        list(self.beside.events(since=0, follow=False))  # from now on they are recorded
+        for n in range(3):
+            self.one(job_id=f"j{n}")
+        return self.app.events(since=0, follow=False, task="fine")
 
     def buried(self) -> DeadLetters:
         """Dead letters a, b, as the app behind the proxy sees them."""
@@ -193,6 +201,10 @@ async def _listed(ids: Any) -> list[str]:
     return [job_id async for job_id in ids]
 
 
+async def _heard(events: Events) -> list[str]:
+    return [event.jobs[0] async for event in events]
+
+
 async def _all_async(session: Session) -> list[Any]:
     """One of each, in one loop."""
     prepared = session.app.using("fine", job_id="a")
@@ -226,6 +238,8 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     for name, prepare in (("", Session.one), (" finished", Session.ended), (" missing", lambda s: s.app.job("none"))):
         yield f"Job.status{name}", prepare, Job.status
         yield f"Job.astatus{name}", prepare, lambda job: asyncio.run(job.astatus())
+        yield f"Job.progress{name}", prepare, Job.progress
+        yield f"Job.aprogress{name}", prepare, lambda job: asyncio.run(job.aprogress())
         yield f"Job.cancel{name}", prepare, Job.cancel
         yield f"Job.acancel{name}", prepare, lambda job: asyncio.run(job.acancel())
         yield f"Job.delete{name}", prepare, Job.delete
@@ -237,6 +251,8 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     yield "Queue.resume", Session.paused, Queue.resume
     yield "Queue.paused", Session.paused, lambda queue: queue.paused
     yield "Queue.__len__", lambda s: (s.one(), s.app.queue("default"))[1], len
+    yield "Postroom.events", Session.recorded, lambda events: [event.jobs[0] for event in events]
+    yield "Postroom.events async", Session.recorded, lambda events: asyncio.run(_heard(events))
     yield from _desk()
     yield "Tell.do", lambda s: s, Session.told
     yield "judge, deliver", lambda s: (s.buried(), s)[1], Session.alerted
