@@ -111,13 +111,15 @@ class Observers:
                 headers.update(stack.enter_context(_Guard(observer.publishing, publication)) or {})
             yield headers
 
-    @contextmanager
-    def processing(self, execution: Execution) -> Iterator[None]:
+    def processing(self, execution: Execution) -> AbstractContextManager[object]:
         """Around the handler."""
-        with ExitStack() as stack:
-            for observer in self:
-                stack.enter_context(_Guard(observer.processing, execution))
-            yield
+        first, *rest = self
+        if not rest:  # as usual: this runs for each job
+            return _Guard(first.processing, execution)
+        stack = ExitStack()
+        for observer in (first, *rest):
+            stack.enter_context(_Guard(observer.processing, execution))
+        return stack
 
     def failed(self, report: Report) -> None:
         """An execution failed."""
@@ -130,7 +132,7 @@ class Observers:
             _guarded(observer.flush, seconds)
 
 
-class _Guard:
+class _Guard(AbstractContextManager[Any]):
     """A context manager that raises nothing of its own, made by `make(told)`."""
 
     def __init__(self, make: Callable[[Any], AbstractContextManager[Any]], told: object) -> None:

@@ -95,7 +95,7 @@ class Runner:
         """Does anybody want to know of executions?"""
         return bool(self._app.observers)
 
-    def observe(self, ready: Ready) -> AbstractContextManager[None]:
+    def observe(self, ready: Ready) -> AbstractContextManager[object]:
         """Around the handler and what becomes of it, in the job's context, where that is `observed`."""
         return self._app.observers.processing(self._execution(ready.job, ready.name))
 

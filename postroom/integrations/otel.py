@@ -6,11 +6,12 @@ an SDK decides that the program has set up; without one they cost little and go 
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from opentelemetry import propagate, trace
+from opentelemetry import context, propagate, trace
+from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from postroom.jobs.app import Postroom
@@ -31,6 +32,7 @@ class OtelObserver(Observer):
 
     def __init__(self) -> None:
         self._tracer = trace.get_tracer("postroom")
+        self._last: tuple[Mapping[str, str], Context | None, list[Link]] = ({}, None, [])
 
     @contextmanager
     def publishing(self, publication: Publication) -> Iterator[Mapping[str, str]]:
@@ -48,17 +50,9 @@ class OtelObserver(Observer):
             propagate.inject(headers)
             yield headers
 
-    @contextmanager
-    def processing(self, execution: Execution) -> Iterator[None]:
+    def processing(self, execution: Execution) -> AbstractContextManager[None]:
         """A span `process <queue>`, the child of what enqueued the job, and linked to it."""
-        span = self._begin(execution)
-        token = _running.set((execution.id, span))
-        try:
-            # What the handler raises is told by `failed`, without secrets.
-            with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
-                yield
-        finally:
-            _running.reset(token)
+        return _Processing(execution.id, self._begin(execution))
 
     def failed(self, report: Report) -> None:
         """The error, on the execution's span; where no handler raised it, on one made now."""
@@ -77,23 +71,53 @@ class OtelObserver(Observer):
             flush(int(seconds * 1000))
 
     def _begin(self, execution: Execution, started: float | None = None) -> Span:
-        attributes = _attributes("process", "process", execution.queue, execution.task)
-        attributes["messaging.message.id"] = execution.id
-        attributes["messaging.message.body.size"] = execution.size
-        attributes["messaging.client.id"] = execution.worker
-        attributes["postroom.attempt"] = execution.attempt
-        if execution.enqueued is not None:
-            attributes["postroom.wait"] = max(0.0, (started or time.time()) - execution.enqueued)
-        context = propagate.extract(execution.headers) if execution.headers else None
-        producer = trace.get_current_span(context).get_span_context() if context else None
-        return self._tracer.start_span(
+        parent, links = self._producer(execution.headers)
+        span = self._tracer.start_span(
             f"process {execution.queue}",
-            context,
+            parent,
             SpanKind.CONSUMER,
-            attributes,
-            [Link(producer)] if producer and producer.is_valid else None,
+            _attributes("process", "process", execution.queue, execution.task),
+            links,
             None if started is None else int(started * 1e9),
         )
+        if span.is_recording():  # most are not, where traces are sampled
+            span.set_attribute("messaging.message.id", execution.id)
+            span.set_attribute("messaging.message.body.size", execution.size)
+            span.set_attribute("messaging.client.id", execution.worker)
+            span.set_attribute("postroom.attempt", execution.attempt)
+            if execution.enqueued is not None:
+                span.set_attribute("postroom.wait", max(0.0, (started or time.time()) - execution.enqueued))
+        return span
+
+    def _producer(self, headers: Mapping[str, str]) -> tuple[Context | None, list[Link]]:
+        """The context of what enqueued a job, and a link to it. Jobs that were enqueued together have one."""
+        known, parent, links = self._last
+        if headers != known:
+            parent, links = None, []
+            if headers:
+                parent = propagate.extract(headers)
+                producer = trace.get_current_span(parent).get_span_context()
+                links = [Link(producer)] if producer.is_valid else []
+            self._last = (headers, parent, links)
+        return parent, links
+
+
+class _Processing(AbstractContextManager[None]):
+    """A span around a handler. Not `trace.use_span`: what the handler raises is told by `failed`, without secrets, and
+    this runs for each job.
+    """
+
+    def __init__(self, job_id: str, span: Span) -> None:
+        self._job_id, self._span = job_id, span
+
+    def __enter__(self) -> None:
+        self._context = context.attach(trace.set_span_in_context(self._span))
+        self._token = _running.set((self._job_id, self._span))
+
+    def __exit__(self, *_: object) -> None:
+        _running.reset(self._token)
+        context.detach(self._context)
+        self._span.end()
 
 
 def _attributes(name: str, kind: str, queue: str, task: str) -> dict[str, Any]:
