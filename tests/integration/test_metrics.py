@@ -282,3 +282,24 @@ def test_only_with_the_flag_is_anything_imported(on: bool, shop: Program, port: 
     assert "postroom.workers.pool" in imported
     for module in ("prometheus_client", "http.server"):
         assert (module in imported) is on
+
+
+@pytest.mark.parametrize(
+    ("module", "environ", "extra"),
+    [
+        ("prometheus_client", {"POSTROOM_METRICS_PORT": "1"}, "postroom[metrics]"),
+        ("opentelemetry", {"POSTROOM_OTEL": "1"}, "postroom[otel]"),
+    ],
+)
+def test_what_is_not_installed_is_named(module: str, environ: dict[str, str], extra: str, shop: Program) -> None:
+    shop.write(f"{module}.py", f"raise ModuleNotFoundError('none', name={module!r})")
+    done = shop.run("-m", "postroom", "worker", "shop:app", "--burst", **environ)
+    assert done.returncode == 2
+    assert f"need {module}" in done.stderr.replace("needs", "need")
+    assert f"pip install '{extra}'" in done.stderr
+
+
+def test_without_an_app_there_is_nothing_to_do(command: Command) -> None:
+    said = command("worker")
+    assert said.code == 2
+    assert "MODULE:app" in said.err
