@@ -98,11 +98,12 @@ class _Comparison:
         if not wanted or self._lists_all(w, r):
             return []
         kind, taken = w.get("type"), r.get("type")
-        if values(r) is not None or not constraints(w) or (taken and taken not in {kind, _WIDER.get(str(kind))}):
+        if values(r) is not None or (taken and taken not in {kind, _WIDER.get(str(kind))}):
             return [self._type(w, r)]
+        judged = _RULES if taken else frozenset()  # without a type a keyword asks for this or that
         found = [
             self._break(Kind.UNJUDGED, f"its {key} is not the same, which the rules do not know")
-            for key in sorted(wanted - _RULES)
+            for key in sorted(wanted - judged)
             if not self._same(w, r, key)
         ]
         found += [

@@ -53,11 +53,11 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def edited(self, key: Key) -> int | None:
         """The first version that is not as it was when it was added; None where all are."""
-        before, last = "", 0
+        before = ""
         for known in self.versions:
-            if known.signed(key, before).digest != known.digest or known.version <= last:
+            if known.signed(key, before).digest != known.digest:
                 return known.version
-            before, last = known.digest, known.version
+            before = known.digest
         return None
 
 

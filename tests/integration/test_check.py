@@ -195,9 +195,27 @@ def test_jobs_of_rqs_producers(app: Postroom, client: redis.Redis) -> None:
     theirs.enqueue("receipt")
     theirs.enqueue("receipt", 1, 2)
     theirs.enqueue("builtins.print", 1)
-    problems = {problem.task: problem.count for problem in looked(app).problems}
-    assert problems == {"receipt": 1, "builtins.print": 1}
+    problems = {(problem.task, problem.problem) for problem in looked(app).problems}
+    assert problems == {
+        ("receipt", "the call has no `order`"),
+        ("receipt", "takes 1 arguments by place, the call has 2"),
+        ("builtins.print", "no task of this name is declared or allowed"),
+    }
     assert looked(app).looked == 4
+
+
+def test_what_rq_may_compress_and_what_a_worker_holds_is_read(app: Postroom, client: redis.Redis) -> None:
+    @app.task(name="receipt")
+    def receipt(order: int) -> None: ...
+
+    app.allow(old_jobs)  # not a task: what is annotated says nothing of what it is sent
+    call = zlib.compress(json.dumps(["receipt", None, [1], {}]).encode())
+    client.sadd("rq:queues", "rq:queue:default")
+    client.hset("rq:job:theirs", mapping={"data": call})
+    client.zadd("rq:wip:default", {"theirs:17": 1})
+    app.enqueue(f"{__name__}.old_jobs", "no app")
+    found = looked(app)
+    assert (found.looked, found.gone, found.problems) == (2, 0, [])
 
 
 def test_a_pickled_job_is_not_opened(server: Server, client: redis.Redis) -> None:

@@ -90,6 +90,10 @@ def test_a_break_names_its_place_its_change_whom_it_breaks_and_the_fix() -> None
         ({"allOf": [INT], "default": 3}, INT, set()),
         (INT, False, {("unjudged", "$")}),
         (TEXT, {"$ref": "#/$defs/T", "maxLength": 3, "$defs": {"T": TEXT}}, {("unjudged", "$"), ("bounds", "$")}),
+        (TEXT, {"anyOf": [TEXT], "maxLength": 3}, {("unjudged", "$"), ("bounds", "$")}),
+        ({}, {"properties": {"a": INT}}, {("unjudged", "$")}),
+        ({"type": "array", "uniqueItems": True}, {"type": "array", "uniqueItems": True}, set()),
+        (obj(a=INT), {"anyOf": [TEXT, obj(a=TEXT)]}, {("type", "$.a")}),
     ],
 )
 def test_places(writer: Any, reader: Any, expected: set[tuple[str, str]]) -> None:
@@ -132,6 +136,7 @@ def test_a_renamed_field_is_recognised() -> None:
     (told,) = breaks(obj(total=INT), obj(amount=INT))
     assert "`total`" in told.fix
     assert "alias" in told.fix
+    assert all("alias" not in one.fix for one in breaks(obj(total=INT), obj(amount=INT), Whom.OLD))
     (other,) = breaks(obj(total=TEXT), obj(amount=INT))
     assert "alias" not in other.fix
 
@@ -147,7 +152,8 @@ def test_definitions_that_hold_each_other_end_and_are_told_where_they_stand() ->
         return {**obj(one=ref["a"], two=ref["b"]), "$defs": {"A": a, "B": b}}
 
     assert where(pair(INT), pair(INT)) == set()
-    assert {"$.one.n"} <= {path for _, path in where(pair(INT), pair(TEXT))}
+    # What held while the comparison was inside of it is not taken for granted outside.
+    assert {"$.one.n", "$.two.a.n"} <= {path for _, path in where(pair(INT), pair(TEXT))}
 
 
 def test_many_ways_to_the_same_definition_cost_no_more_than_one() -> None:

@@ -3,6 +3,7 @@
 import datetime
 import itertools
 import uuid
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Optional
 
 import msgspec
@@ -78,7 +79,7 @@ def build(spec: Spec) -> Any:
         ]
         return msgspec.defstruct(f"C{next(NUMBERS)}", fields, kw_only=True, forbid_unknown_fields=parts[1])
     inner = [build(part) for part in parts]
-    made = {
+    made: dict[str, Callable[[], Any]] = {
         "list": lambda: list[inner[0]],  # type: ignore[valid-type]
         "map": lambda: dict[str, inner[0]],  # type: ignore[valid-type]
         "pair": lambda: tuple[inner[0], inner[1]],  # type: ignore[valid-type]

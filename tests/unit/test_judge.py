@@ -153,7 +153,7 @@ def test_what_the_version_before_allows_an_older_one_may_not() -> None:
 def test_a_name_that_was_taken_away_comes_back_as_what_it_was_or_not_at_all(mode: Mode) -> None:
     lock = locked(Message(Text, 1), Message(V1, 2), mode=mode)
     found = verdict(Message(V2, 3), lock)
-    assert (Kind.RESERVED, "$.x", Whom.NEW, (1, 3)) in told(found)
+    assert told(found) == {(Kind.RESERVED, "$.x", Whom.NEW, (1, 3))}
     assert verdict(Message(Text, 3), lock).status is Status.CHANGED
 
 
@@ -202,6 +202,7 @@ def test_an_edited_lock_is_told_and_left() -> None:
     edited = lock.but({("message", NAME): msgspec.structs.replace(entry, versions=(first, *entry.versions[1:]))})
     found = verdict(Message(V2, 2), edited)
     assert told(found) == {(Kind.CHANGED, "$", None, ())}
+    assert told(*judge([], edited, Wishes(retire=[NAME]))) == {(Kind.CHANGED, "$", None, ())}
     assert updated(edited, [found]) == edited
 
 
@@ -214,6 +215,8 @@ def test_today_s_class_must_read_the_golden_sample_of_each_version() -> None:
     found = verdict(Message(strict, 1), locked(Message(V1, 1)))
     assert told(found) == {(Kind.SAMPLE, "$", Whom.NEW, ())}
     assert "not that one" in found.breaks[0].change
+    later = verdict(Message(strict, 2), locked(Message(V1, 1)), samples={NAME: {"id": 2}})
+    assert told(later) == {(Kind.SAMPLE, "$", Whom.NEW, (1, 2))}
 
 
 def test_a_class_that_loses_what_it_does_not_know_is_told_where() -> None:
@@ -278,3 +281,34 @@ def test_a_task_is_told_what_can_be_done_for_a_task() -> None:
 
     assert "@upcast" in fix("message")
     assert "@upcast" not in fix("task")
+
+
+class Either(msgspec.Struct):
+    x: int | str
+
+
+class Number(msgspec.Struct):
+    x: int
+
+
+class NumberMore(msgspec.Struct):
+    x: int
+    y: int = 0
+
+
+def test_the_version_before_is_all_that_counts_where_the_mode_says_so() -> None:
+    """`x` was narrowed once, with nobody asked; a name that was never taken away is not reserved."""
+    history = (Message(Either, 1), Message(Number, 2))
+    assert verdict(Message(NumberMore, 3), locked(*history, mode=Mode.BACKWARD)).status is Status.CHANGED
+    found = verdict(Message(NumberMore, 3), locked(*history, mode=Mode.BACKWARD_TRANSITIVE))
+    assert told(found) == {(Kind.TYPE, "$.x", Whom.NEW, (1, 3))}
+
+
+class Branch(msgspec.Struct):
+    children: list["Branch"]
+    number: int = 0
+
+
+def test_a_class_that_holds_itself_has_fields_that_end() -> None:
+    lock = locked(Message(Branch, 1), Message(V1, 2), mode=Mode.FULL)
+    assert verdict(Message(Branch, 3, min_reader=3), lock).breaks
