@@ -3,7 +3,7 @@
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 import msgspec
 
@@ -33,6 +33,8 @@ class Signature:
         fields: list[Any] = []
         for parameter in parameters:
             name, annotated = parameter.name, _supported(types.get(parameter.name, Any))
+            if parameter.default is None:  # `note: str = None` is written by many who mean it
+                annotated = Optional[annotated]  # noqa: UP045  of None, too
             if parameter.kind is parameter.VAR_POSITIONAL:
                 self._rest = list[annotated]  # type: ignore[valid-type]
                 continue
