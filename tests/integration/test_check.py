@@ -258,7 +258,7 @@ def test_every_page_is_read_once_and_told(app: Postroom, client: redis.Redis, mo
 
     monkeypatch.setattr(pages, "PAGE", 7)
     receipt.enqueue_many([(n,) for n in range(40)])
-    receipt.using(delay=3600).enqueue_many([("x",) for n in range(300)])
+    app.using("gone", delay=3600).enqueue_many([("x",) for n in range(300)])
     told: list[int] = []
     found = Gate(app).inspect(app.broker, told.append)
     assert (found.looked, sum(told), pages.count(app.broker)) == (340, 340, 340)
