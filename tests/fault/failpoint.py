@@ -171,7 +171,8 @@ class _Strike:
             for child in descendants(os.getpid()):  # what it would begin after its line would be unexplained
                 os.kill(child, signal.SIGSTOP)
         write_now(self._history.folder, number.name, [os.getpid(), *descendants(os.getpid())])
-        os.kill(os.getpid(), number)
+        # To this thread: any may take what is sent to the process, and until that one runs, this one would go on.
+        signal.pthread_kill(threading.get_ident(), number)
 
 
 def write_now(folder: Path, what: str, pids: Sequence[int]) -> None:
