@@ -59,8 +59,9 @@ class Postroom(Declarations):
     def using(self, name: str, /, **options: Unpack[OptionFields]) -> Prepared[..., Any]:
         """A task by name, for a producer that does not import the consumer's code."""
         known = self.tasks.get(name)
-        base = known.prepared.options if known else Options()
-        return Prepared(self, name, base.but(**options))
+        if known:
+            return known.prepared.using(**options)
+        return Prepared(self, name, Options().but(**options))
 
     def enqueue(
         self, name: str, /, *args: Any, kwargs: Mapping[str, Any] | None = None, **options: Unpack[OptionFields]

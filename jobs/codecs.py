@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from postroom.jobs.errors import DecodeError, EncodeError
+from postroom.jobs.models import dump
 
 JSON = "json"
 """The content type of our own messages: RQ's JSONSerializer's `[name, null, args, kwargs]`."""
@@ -19,7 +20,7 @@ JSON = "json"
 GLIMPSE = 12
 """Bytes that errors show of what cannot be read: enough to tell formats apart, too few to reach an argument."""
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=dump).encode
 _decode = msgspec.json.Decoder().decode
 _FAILS = (TypeError, ValueError, OverflowError, RecursionError)
 
@@ -139,7 +140,7 @@ def _blame(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exc
 
 def _not_finite(value: Any, place: str) -> str:
     """Where in `value` a float that is not finite stands; '' where there is none."""
-    left = [(place, msgspec.to_builtins(value))]
+    left = [(place, msgspec.to_builtins(value, enc_hook=dump))]
     while left:
         place, value = left.pop()
         if isinstance(value, float) and not math.isfinite(value):

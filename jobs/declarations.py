@@ -14,6 +14,7 @@ from postroom.jobs.options import Options, check_queue_name
 from postroom.jobs.record import Event, check_event
 from postroom.jobs.retry import DEFAULT, NEVER, Retry
 from postroom.jobs.schedules import Schedule, make
+from postroom.jobs.signature import Signature
 from postroom.jobs.task import Counter, Declare, Prepared, Task, TaskFunction
 
 P = ParamSpec("P")
@@ -60,6 +61,7 @@ class Declarations(Counter):
         result_ttl: int | timedelta | None = None,
         retry: Retry | None = DEFAULT,
         isolate: bool = False,
+        typed: bool = True,
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
         """Declare a function as a task: `@app.task` or `@app.task(queue="mail", timeout=30, retry=Retry())`.
@@ -73,9 +75,12 @@ class Declarations(Counter):
                 (retry.is_transient), one for the others and for a job that overran its timeout. None: nothing is tried
                 again.
             isolate: run each of its jobs in a process of its own, which can be killed without harm to other jobs.
+            typed: check its arguments against the annotations of its parameters, and read them as these types. False:
+                the handler gets what JSON carries, whatever is annotated.
 
         Raises:
-            ConfigError: a value is wrong, or the name is another function's.
+            ConfigError: a value is wrong, the name is another function's, or a parameter's type cannot be read from a
+                message.
         """
         if function is None:
             return lambda function: self._declare(function, **declared)
@@ -156,9 +161,10 @@ class Declarations(Counter):
             raise ConfigError(f"schedule of {of!r}: {wrong[0]}={options[wrong[0]]!r} is no option of a schedule")
         known = self.tasks.get(of)
         kept = (known.prepared.options if known else Options()).but(**options)
-        batch_of_one(of, args, kwargs or {}, kept, self.settings.payload_limit)  # raises now what each tick would
         if known:
             _check_call(known, args, kwargs or {})
+        limit, signature = self.settings.payload_limit, known.signature if known else None
+        batch_of_one(of, args, kwargs or {}, kept, limit, signature=signature)  # raises now what each tick would
         times = {"cron": cron, "every": every, "tz": tz, "jitter": jitter, "catch_up": catch_up, "overlap": overlap}
         call = {"task": of, "options": kept, "args": args, "kwargs": kwargs or {}}
         made = make(name=of if name is None else name, now=time.time(), **times, **call)  # type: ignore[arg-type]
@@ -248,12 +254,15 @@ class Declarations(Counter):
         """Import what `include` and `allow` name. Workers do this before they begin.
 
         Raises:
-            ConfigError: a module or function is not there.
+            ConfigError: a module or function is not there, or what a task's annotation names.
         """
         for module in self._include:
             import_module(module)
         for name in self._allow:
             self.allow(name)
+        for task in self.tasks.values():
+            if task.signature is not None:
+                task.signature.types  # noqa: B018  now that all modules are loaded, their names must be there
         for follow_up in after_load:
             follow_up(self)
 
@@ -274,7 +283,7 @@ class Declarations(Counter):
             check_queue_name(hook.queue)
         if not hasattr(function, "__code__"):
             raise ConfigError(f"{by} takes a function, not {function!r}")
-        name = self._declare(taking(kind, function, by), **declared).task.name
+        name = self._declare(taking(kind, function, by), typed=False, **declared).task.name
         if self.hooks.setdefault(name, hook) != hook:
             raise ConfigError(f"two hooks are called {name!r}: give one of them another name=")
         return function
@@ -286,6 +295,7 @@ class Declarations(Counter):
         name: str | None = None,
         retry: Retry | None = DEFAULT,
         isolate: bool = False,
+        typed: bool = True,
         **options: Any,
     ) -> Any:
         if not callable(function) or not hasattr(function, "__code__"):
@@ -296,7 +306,8 @@ class Declarations(Counter):
         if not isinstance(name, str) or not name:
             raise ConfigError(f"name={name!r}: a task's name is a text")
         check_queue_name(options.get("queue", "default"))
-        prepared: Prepared[Any, Any] = Prepared(self, name, Options().but(**options))
+        signature = Signature.of(name, function) if typed else None
+        prepared: Prepared[Any, Any] = Prepared(self, name, Options().but(**options), signature)
         task: Task[Any, Any] = Task(name, function, prepared, NEVER if retry is None else retry, isolate)
         rival = self.tasks.get(name)
         if rival is not None and _place(rival.function) != _place(function):

@@ -4,6 +4,7 @@ PostroomError
 ├── ConfigError          wrong at start or declaration; never raised while jobs run
 ├── MessageError         the message itself is wrong
 │   ├── EncodeError      an argument or a result that cannot be encoded
+│   │   └── InvalidMessage  an argument that is not of its parameter's type
 │   ├── DecodeError      stored bytes that cannot be decoded
 │   └── UnknownTask      a name that this app has no task for
 ├── BrokerError          the server
@@ -39,6 +40,10 @@ class MessageError(PostroomError):
 
 class EncodeError(MessageError, TypeError):
     """A value cannot be encoded; the text names it, its place and its type."""
+
+
+class InvalidMessage(EncodeError):
+    """A call that is not what the task's signature says; the text names the place: `order.lines[2].price: …`."""
 
 
 class DecodeError(MessageError, ValueError):

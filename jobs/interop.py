@@ -95,6 +95,10 @@ class RqJob:
             raise DecodeError(f"a field of the job's hash cannot be read: {error}") from error
         name, method, args, kwargs = _unpickle(text) if pickled else _unjson(text, limit)
         function = method or find(name)
+        task = getattr(function, "task", None)
+        if not pickled and task is not None and task.signature is not None:
+            typed, kwargs = task.signature.read(text, args, kwargs)
+            args = list(typed)  # as RQ has them
         job.data = text  # what job.save() writes back, if the handler calls it
         job._func_name, job._instance, job._args, job._kwargs = name, None, args, kwargs
         for attribute in ("_success_callback", "_failure_callback"):

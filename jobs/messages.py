@@ -11,6 +11,7 @@ import msgspec
 from postroom.jobs.codecs import JSON, encode_call
 from postroom.jobs.errors import Rejected
 from postroom.jobs.options import Options, seconds, whole_seconds
+from postroom.jobs.signature import Signature
 from postroom.jobs.times import rq_time
 
 BATCH_JOBS = 500
@@ -68,7 +69,13 @@ def new_nonce() -> str:
 
 
 def batch_of_one(
-    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options, limit: int, at: float | None = None
+    name: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Options,
+    limit: int,
+    at: float | None = None,
+    signature: Signature | None = None,
 ) -> Batch:
     """One call.
 
@@ -76,13 +83,14 @@ def batch_of_one(
         name: the task's.
         limit: the most bytes of the encoded call.
         at: now, in seconds since the epoch.
+        signature: what its arguments must be, where that is known.
 
     Raises:
-        EncodeError: an argument that the codec cannot carry.
+        EncodeError: an argument that the codec cannot carry, or that is not of its parameter's type.
         Rejected: the call is larger than `limit`.
     """
     batch = Batch(_fields(options, rq_time(at)))
-    data = _data(name, args, kwargs, limit)
+    data = _data(name, args, kwargs, limit, signature)
     if options.job_id is None:
         batch.add(os.urandom(_ID).hex(), "", data)
     else:
@@ -98,12 +106,14 @@ def batch_of_known(name: str, calls: Mapping[str, Sequence[Any]], options: Optio
     return batch
 
 
-def batches(name: str, calls: Iterable[Sequence[Any]], options: Options, limit: int) -> Iterator[Batch]:
+def batches(
+    name: str, calls: Iterable[Sequence[Any]], options: Options, limit: int, signature: Signature | None = None
+) -> Iterator[Batch]:
     """Many calls in batches for one script each, bounded by number and bytes, made when asked for."""
     batch: Batch | None = None
     ids = ""
     for args in calls:
-        data = _data(name, args, {}, limit)
+        data = _data(name, args, {}, limit, signature)
         if batch and batch.size + len(data) > BATCH_BYTES:
             yield batch
             batch = None
@@ -119,13 +129,15 @@ def batches(name: str, calls: Iterable[Sequence[Any]], options: Options, limit: 
         yield batch
 
 
-def _data(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int) -> bytes:
+def _data(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int, signature: Signature | None) -> bytes:
     data = encode_call(name, args, kwargs)
     if len(data) > limit:
         raise Rejected(
             f"{name}: the call has {len(data):,} bytes, the limit is {limit:,} (payload_limit): "
             "store the large part elsewhere and send its name"
         )
+    if signature is not None:
+        signature.check(data, args, kwargs)
     return data
 
 

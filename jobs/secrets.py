@@ -116,6 +116,8 @@ class Veil:
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] | None = None
     names: Collection[str] = NAMES
+    typed: tuple[Sequence[Any], Mapping[str, Any]] = ((), {})
+    """The arguments as the handler gets them, as dicts and lists, where that is another value: bytes, a Decimal."""
 
     def __call__(self, text: str) -> str:
         return scrub(text, self.values)
@@ -123,7 +125,10 @@ class Veil:
     @cached_property
     def values(self) -> list[str]:
         """As `secret_values`."""
-        return secret_values(self.function, self.args, self.kwargs or {}, self.names)
+        found = secret_values(self.function, self.args, self.kwargs or {}, self.names)
+        if any(self.typed):
+            found += secret_values(self.function, *self.typed, self.names)
+        return sorted({*found}, key=len, reverse=True)
 
     @cached_property
     def hidden(self) -> list[int | str]:
@@ -176,7 +181,9 @@ def _spellings(value: Any) -> Iterable[str]:
         return ()
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     data = text.encode(errors="replace")
+    shown = "" if isinstance(value, str) else repr(value)[2:-1] if isinstance(value, bytes) else repr(value)
     quoted = (
+        shown,
         *(repr(text)[1:-1], repr(data)[2:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]),
         *(quote(data, safe=""), quote(data), quote_plus(data), quote_plus(data, safe="/")),
     )

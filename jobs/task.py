@@ -17,6 +17,7 @@ from postroom.jobs.options import OptionFields, Options
 from postroom.jobs.results import Listener
 from postroom.jobs.retry import DEFAULT, Retry
 from postroom.jobs.settings import Settings
+from postroom.jobs.signature import Signature
 
 P = ParamSpec("P")
 C_co = TypeVar("C_co", covariant=True)
@@ -44,6 +45,8 @@ class Prepared(Generic[P, R]):
     counter: Counter
     name: str
     options: Options
+    signature: Signature | None = None
+    """What its arguments must be; None: not known here, or nothing is said."""
 
     def using(self, **options: Unpack[OptionFields]) -> "Prepared[P, R]":
         """The same with some options changed.
@@ -51,13 +54,13 @@ class Prepared(Generic[P, R]):
         Raises:
             ConfigError: a value is wrong; the text names it.
         """
-        return Prepared(self.counter, self.name, self.options.but(**options))
+        return Prepared(self.counter, self.name, self.options.but(**options), self.signature)
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Hand over one call.
 
         Raises:
-            EncodeError: an argument cannot be encoded.
+            EncodeError: an argument cannot be encoded; InvalidMessage, where it is not of its parameter's type.
             Rejected: the call is too large.
             DuplicateJob: the `job_id` is taken.
             Unavailable: the server was not reached within the deadline.
@@ -137,12 +140,13 @@ class Prepared(Generic[P, R]):
             yield
 
     def _batch(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Batch:
-        return batch_of_one(self.name, args, kwargs, self.options, self.counter.settings.payload_limit)
+        limit = self.counter.settings.payload_limit
+        return batch_of_one(self.name, args, kwargs, self.options, limit, signature=self.signature)
 
     def _batches(self, calls: Iterable[Sequence[Any]]) -> Iterator[Batch]:
         if self.options.job_id is not None:
             raise ConfigError(f"job_id={self.options.job_id!r} is for one job, not for many")
-        return batches(self.name, calls, self.options, self.counter.settings.payload_limit)
+        return batches(self.name, calls, self.options, self.counter.settings.payload_limit, self.signature)
 
     def _call(self, batch: Batch) -> calls.Call[list[str]]:
         return calls.enqueue(self.counter.broker.keys, self.options.queue, batch, Placement.of(self.options))
@@ -241,6 +245,11 @@ class Task(Generic[P, R]):
     def result_ttl(self) -> int | timedelta | None:
         """How long its results are kept (seconds), where the call does not say."""
         return self.prepared.options.result_ttl
+
+    @property
+    def signature(self) -> Signature | None:
+        """What its arguments must be; None where nothing is annotated, or it was declared with typed=False."""
+        return self.prepared.signature
 
     def attach(self) -> None:
         """Give the function its `enqueue` and the rest. It stays a plain function: RQ can enqueue and import it."""

@@ -4,6 +4,7 @@ import contextvars
 import inspect
 import logging
 import math
+import re
 import socket
 import time
 import traceback
@@ -16,7 +17,7 @@ from msgspec import structs
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
-from postroom.jobs.codecs import decode_call, encode_result
+from postroom.jobs.codecs import decode_call, encode_result, inflate
 from postroom.jobs.context import Run, current
 from postroom.jobs.errors import (
     DecodeError,
@@ -42,6 +43,7 @@ from postroom.jobs.observers import Execution, Report
 from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.secrets import Veil, names_of
+from postroom.jobs.signature import Arguments, plain
 from postroom.jobs.times import MOST, parse_rq_time, rq_time
 from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
@@ -65,6 +67,8 @@ class Runner:
         self._app = app
         self._can_isolate = can_isolate
         self._settings = app.settings
+        self._limit = 10 * app.settings.payload_limit
+        """The most bytes that a call may inflate to."""
         self.secret_names = names_of(app.settings.secret_names)
         """Patterns of names of secret arguments."""
         self._executors: dict[Callable[..., Any], str] = {}
@@ -75,7 +79,9 @@ class Runner:
         try:
             return self._read(job)
         except UnknownTask as error:
-            return self.bury(job, Cause.UNKNOWN_TASK, self.told(job, str(error), task=error.name), error.name)
+            return self.bury(
+                job, Cause.UNKNOWN_TASK, self.told(job, str(error), mark=digest("unknown task", error.name)), error.name
+            )
         except MessageError as error:
             return self.unreadable(job, str(error))
         except Exception as error:  # ours: one job must not stop the others
@@ -102,13 +108,16 @@ class Runner:
     def veil(self, job: Claimed) -> Veil:
         """What hides the secrets of a job's call. Never raises: of a call that cannot be read nothing is known."""
         try:
-            limit = 10 * self._settings.payload_limit
-            name, args, kwargs = decode_call(job.data, job.content_type, job.saved_by_rq, limit)
+            name, args, kwargs = decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
         except MessageError:
             return Veil(names=self.secret_names)
         task = self._app.tasks.get(name)
         function = task.function if task else self._app.allowed.get(name)
-        return Veil(function, args, kwargs, self.secret_names)
+        try:
+            typed = plain(self._typed(job, name, args, kwargs))
+        except Exception:  # a message that its task's types do not fit
+            typed = (), {}
+        return Veil(function, args, kwargs, self.secret_names, typed)
 
     def returned(self, ready: Ready, value: Any, started: float) -> Outcome:
         """The handler returned `value`."""
@@ -227,9 +236,9 @@ class Runner:
         error = f"its process died by {death.how}"
         return self._failure(job, started, error=error, fingerprint=digest(death.how, task), death=death)
 
-    def told(self, job: Claimed, reason: str, text: str = "", *, task: str = "") -> Failure:
-        """What is kept of a failure that is told in words, of a task that is not there."""
-        mark = digest("unknown task", task) if task else digest("unreadable")
+    def told(self, job: Claimed, reason: str, text: str = "", *, mark: str = "") -> Failure:
+        """What is kept of a failure that is told in words. `mark`: its fingerprint."""
+        mark = mark or digest("unreadable")
         veil = self.veil(job)
         return self._failure(job, time.time(), error=veil(reason)[:ERROR_LIMIT], fingerprint=mark, text=veil(text))
 
@@ -301,6 +310,11 @@ class Runner:
         name, args, kwargs = self._decode(job)
         job.task = name
         function = self._app.function(name)
+        try:
+            args, kwargs = self._typed(job, name, args, kwargs)
+        except DecodeError as error:
+            mark = digest("does not fit", name, re.sub(r"\d+", "", str(error)))
+            return self.bury(job, Cause.UNDECODABLE, self.told(job, str(error), mark=mark), name)
         executor = alone or self._executors.get(function) or self._choose(name, function)
         return Ready(job, name, executor, self._timeout(job, name), self._result_ttl(job, name), function, args, kwargs)
 
@@ -313,7 +327,16 @@ class Runner:
         created_at = (job.created_at or b"").decode(errors="replace")
         if created_at and not _is_date(created_at):
             raise DecodeError(f"created_at={created_at[:60]!r} is no date")
-        return decode_call(job.data, job.content_type, job.saved_by_rq, 10 * self._settings.payload_limit)
+        return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
+
+    def _typed(self, job: Claimed, name: str, args: Any, kwargs: Any) -> Arguments:
+        """The arguments as the types of the task's parameters; as they are where nothing is said of them."""
+        task = self._app.tasks.get(name)
+        signature = task.prepared.signature if task else None
+        if signature is None or job.data is None:
+            return args, kwargs
+        data = inflate(job.data, self._limit) if job.saved_by_rq else job.data
+        return signature.read(data, args, kwargs)
 
     def _choose(self, name: str, function: Callable[..., Any]) -> str:
         task = self._app.tasks.get(name)

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -71,6 +72,13 @@ async def add_later(a: int, b: int) -> int:
     note(f"add_later {a} {b}")
     assert (job := get_current_job()) is None or job.func_name == "shop.add_later"
     return a + b
+
+
+@app.task
+def price(each: Decimal, pieces: int) -> str:
+    """One whose argument JSON has no type for."""
+    note(f"price {each!r}")
+    return str(each * pieces)
 
 
 def multiply(a: int, b: int) -> int:

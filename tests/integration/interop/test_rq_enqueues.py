@@ -36,6 +36,18 @@ def test_a_plain_function_and_a_coroutine_are_run(shop: Shop, rq: RqProcess) -> 
     assert rq(rq_side.look, coroutine)["return_value"] == 5
 
 
+def test_arguments_of_rqs_producer_are_typed_too(shop: Shop, rq: RqProcess, app: Postroom) -> None:
+    good = rq(rq_side.enqueue, "shop.price", "1.50", 3)
+    bad = rq(rq_side.enqueue, "shop.price", "1.50", "three")
+
+    shop.work()
+
+    assert rq(rq_side.look, good)["return_value"] == "4.50"
+    with pytest.raises(JobFailed, match=r"shop\.price: pieces: expected `int`, got `str`"):
+        app.job(bad).result(timeout=0)
+    assert shop.notes() == ["price Decimal('1.50')"]
+
+
 def test_a_function_that_is_not_allowed_is_a_dead_letter(shop: Shop, rq: RqProcess, app: Postroom) -> None:
     # Given a job that names a function which RQ's own worker would import, and a good one behind it
     bad = rq(rq_side.enqueue, "os.system", "touch broken-into")

@@ -1,0 +1,83 @@
+"""Typed jobs as a worker reads them."""
+
+import time
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from postroom import Postroom, Secret
+from postroom.jobs.codecs import encode_call
+from postroom.workers.claimed import Claimed
+from postroom.workers.outcome import Outcome
+from postroom.workers.ready import Ready
+from postroom.workers.runner import Runner
+
+Read = Callable[..., Ready | Outcome]
+
+
+@pytest.fixture
+def runner(app_without_server: Callable[[], Postroom]) -> Runner:
+    return Runner(app_without_server(), "host-1")
+
+
+@pytest.fixture
+def read(runner: Runner) -> Read:
+    """Read a call of a function as a task's."""
+
+    def read_one(function: Any, *args: Any, packed: bool = False, **declared: Any) -> Ready | Outcome:
+        runner._app.tasks.clear()
+        runner._app.task(name="t", **declared)(function)
+        data = encode_call("t", args, {})
+        data = zlib.compress(data) if packed else data
+        nothing: dict[str, Any] = dict.fromkeys(("first_started", "timeout", "result_ttl", "created_at"))
+        return runner.read(Claimed("job-1", "q", 7, data, "json", 0, saved_by_rq=packed, deaths=0, at=0.0, **nothing))
+
+    return read_one
+
+
+def field(outcome: Ready | Outcome, name: str) -> Any:
+    """A field of a dead letter's hash."""
+    assert isinstance(outcome, Outcome)
+    assert outcome.verb == "bury"
+    return dict(zip(outcome.args[5::2], outcome.args[6::2], strict=True))[name]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_arguments_come_as_their_types_also_where_rq_has_saved_the_hash(read: Read, packed: bool) -> None:
+    def handler(price: Decimal, at: datetime) -> None: ...
+
+    args = ("1.50", "2026-11-26T12:00:00Z")
+    ready = read(handler, *args, packed=packed)
+    assert isinstance(ready, Ready)
+    assert ready.args == (Decimal("1.50"), datetime(2026, 11, 26, 12, tzinfo=UTC))
+    ready = read(handler, *args, packed=packed, typed=False)
+    assert isinstance(ready, Ready)
+    assert tuple(ready.args) == args
+
+
+def test_arguments_that_do_not_fit_make_a_dead_letter_whatever_its_policy(read: Read) -> None:
+    def handler(prices: list[Decimal]) -> None: ...
+
+    first, other = read(handler, ["x"]), read(handler, ["1", "1", "x"])
+    assert field(other, "p:reason") == "t: prices[2]: invalid decimal string"
+    assert (field(other, "p:cause"), field(other, "p:task")) == ("undecodable", "t")
+    assert field(first, "p:fingerprint") == field(other, "p:fingerprint"), "one kind, whatever the index"
+    missing = read(handler)
+    assert field(missing, "p:reason") == "t: missing a required argument: 'prices'"
+    assert field(first, "p:fingerprint") != field(missing, "p:fingerprint")
+
+
+def test_a_secret_is_masked_as_its_type_spells_it(read: Read, runner: Runner) -> None:
+    def handler(key: Secret[bytes], at: Secret[datetime]) -> None:
+        raise ValueError(f"{key!r} at {at!r}")
+
+    ready = read(handler, b"\xffc4nary", datetime(1970, 2, 3, tzinfo=UTC))
+    assert isinstance(ready, Ready)
+    assert ready.function is not None
+    with pytest.raises(ValueError, match="c4nary") as raised:
+        ready.function(*ready.args)
+    assert field(runner.raised(ready, raised.value, time.time()), "p:reason") == "ValueError: b'***' at ***"
