@@ -6,6 +6,7 @@ PostroomError
 │   ├── EncodeError      an argument or a result that cannot be encoded
 │   │   └── InvalidMessage  an argument that is not of its parameter's type
 │   ├── DecodeError      stored bytes that cannot be decoded
+│   ├── TooNew           a message of a version that this code may not read
 │   └── UnknownTask      a name that this app has no task for
 ├── BrokerError          the server
 │   ├── Unavailable      not reached within the deadline
@@ -48,6 +49,21 @@ class InvalidMessage(EncodeError):
 
 class DecodeError(MessageError, ValueError):
     """Stored bytes are not what their content type says."""
+
+
+class TooNew(MessageError):
+    """A message is of a version that this code may not read; code of `reader` or a newer version may."""
+
+    def __init__(self, name: str, version: int, reader: int, mine: int) -> None:
+        super().__init__(
+            f"message {name} of version {version}, which needs a reader of version {reader}: this worker's code has "
+            f"version {mine}"
+        )
+        self.name, self.version, self.reader, self.mine = name, version, reader, mine
+
+    def __reduce__(self) -> tuple[type["TooNew"], tuple[str, int, int, int]]:
+        """Survive pickling."""
+        return TooNew, (self.name, self.version, self.reader, self.mine)
 
 
 class UnknownTask(MessageError, LookupError):

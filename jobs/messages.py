@@ -89,7 +89,7 @@ def batch_of_one(
         EncodeError: an argument that the codec cannot carry, or that is not of its parameter's type.
         Rejected: the call is larger than `limit`.
     """
-    batch = Batch(_fields(options, rq_time(at)))
+    batch = Batch(_fields(options, rq_time(at), signature))
     data = _data(name, args, kwargs, limit, signature)
     if options.job_id is None:
         batch.add(os.urandom(_ID).hex(), "", data)
@@ -118,7 +118,7 @@ def batches(
             yield batch
             batch = None
         if batch is None:
-            batch = Batch(_fields(options, rq_time(time.time())))
+            batch = Batch(_fields(options, rq_time(time.time()), signature))
             ids = os.urandom(_ID * BATCH_JOBS).hex()
         start = 2 * _ID * len(batch.ids)
         batch.add(ids[start : start + 2 * _ID], "", data)
@@ -141,11 +141,13 @@ def _data(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int,
     return data
 
 
-def _fields(options: Options, at: str) -> list[Any]:
+def _fields(options: Options, at: str, signature: Signature | None = None) -> list[Any]:
     """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
     status = "scheduled" if scheduled else "queued"
     fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", JSON]
+    if signature is not None and signature.stamp:
+        fields += ("p:messages", signature.stamp)
     if not scheduled:
         fields += ["enqueued_at", at]
     if scheduled and options.at_front:

@@ -17,6 +17,8 @@ from uuid import UUID
 import msgspec
 from msgspec import inspect as kinds
 
+from postroom.jobs.codecs import encode_call
+from postroom.jobs.contracts import Contract, brought_up, contract_of, read_stamp, stamp
 from postroom.jobs.errors import ConfigError, DecodeError, InvalidMessage
 from postroom.jobs.models import dump, is_model, load
 
@@ -78,6 +80,31 @@ class Signature:
         """
         return {name: self._type_of(parameter) for name, parameter in self._signature.parameters.items()}
 
+    @cached_property
+    def _infos(self) -> dict[str, Any]:
+        """What msgspec says of each type."""
+        return {name: kinds.type_info(kind) for name, kind in self.types.items()}
+
+    @cached_property
+    def contracts(self) -> list[Contract]:
+        """The messages that a call may hold, as they are declared here.
+
+        Raises:
+            ConfigError: as `types`.
+        """
+        parts = (part for info in self._infos.values() for part in parts_of(info))
+        found = {one.name: one for part in parts if (one := contract_of(getattr(part, "cls", None)))}
+        return [found[name] for name in sorted(found)]
+
+    @cached_property
+    def stamp(self) -> bytes:
+        """What tells a reader the versions of a call's messages; b'' where it can hold none.
+
+        Raises:
+            ConfigError: as `types`.
+        """
+        return stamp(self.contracts) if self.contracts else b""
+
     @property
     def collected(self) -> dict[str, Any]:
         """`types`, as a handler sees them: `*args: T` is a list of T, `**kwargs: T` a dict."""
@@ -96,17 +123,23 @@ class Signature:
         parameters = self._signature.parameters.values()
         return {one.name for one in parameters if one.default is not one.empty or one.kind in several}
 
-    def read(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
+    def read(
+        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None = None
+    ) -> Arguments:
         """The arguments of a call as the handler gets them.
 
         Args:
             data: the encoded call, as JSON.
             args, kwargs: the same, plain: how many they are and what they are called says which types are asked.
+            stamped: the producer's `stamp`; None: it told no versions, and ours are meant.
 
         Raises:
             DecodeError: they are not what the parameters say; names the place.
+            TooNew: a message is of a version that may not be read here.
             ConfigError: as `types`.
         """
+        if stamped and stamped != self.stamp:
+            data = self._brought_up(args, kwargs, stamped)
         try:
             _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs))(data)
         except (msgspec.MsgspecError, RecursionError) as error:
@@ -130,17 +163,21 @@ class Signature:
             self._signature.bind(*range(count), **dict.fromkeys(names))
         except TypeError as error:  # in Python's words
             raise DecodeError(f"{self._task}: {error}") from None
-        by_place = tuple(
-            self.types[self._by_place[at] if at < len(self._by_place) else self._others] for at in range(count)
-        )
+        by_place = tuple(self.types[self._name_at(at)] for at in range(count))
         by_name = {name: self.types[name if name in self._by_name else self._rest[_BY_NAME]] for name in names}
         call: Any = tuple.__class_getitem__((str, None, tuple.__class_getitem__(by_place), fields("keywords", by_name)))
         return msgspec.json.Decoder(call, dec_hook=load).decode
 
-    @property
-    def _others(self) -> str:
-        """The name of `*args`."""
-        return self._rest[inspect.Parameter.VAR_POSITIONAL]
+    def _brought_up(self, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes) -> bytes:
+        versions = read_stamp(stamped)
+        by_place = [brought_up(self._infos.get(self._name_at(at)), value, versions) for at, value in enumerate(args)]
+        others = self._infos.get(self._rest.get(_BY_NAME, ""))
+        by_name = {name: brought_up(self._infos.get(name, others), value, versions) for name, value in kwargs.items()}
+        return encode_call(self._task, by_place, by_name)
+
+    def _name_at(self, at: int) -> str:
+        """The parameter that takes the argument at this place."""
+        return self._by_place[at] if at < len(self._by_place) else self._rest.get(inspect.Parameter.VAR_POSITIONAL, "")
 
     @cached_property
     def _by_name(self) -> set[str]:
@@ -180,7 +217,7 @@ class Signature:
         if match["part"] == "2" and (at := _AT.fullmatch(path)):
             number = int(at[1])
             several = number - len(self._by_place)
-            path = (f"{self._others}[{several}]" if several >= 0 else self._by_place[number]) + at[2]
+            path = self._name_at(number) + (f"[{several}]" if several >= 0 else "") + at[2]
         model = getattr(error.__cause__, "errors", None)
         if model is not None:
             first = model()[0]
@@ -207,20 +244,22 @@ def unreadable(kind: Any) -> Any | None:
         NameError: it names what is not there.
         TypeError: it is no type, or a union whose members cannot be told apart.
     """
-    root = kinds.type_info(kind)
+    found = (one for one in parts_of(kinds.type_info(kind)) if isinstance(one, kinds.CustomType))
+    return next((one.cls for one in found if not is_model(one.cls)), None)
+
+
+def parts_of(root: kinds.Type) -> list[Any]:
+    """All that msgspec's description of a type consists of, each once: a type may hold itself."""
     left: list[Any] = [root]
-    seen: set[int] = set()
+    found: dict[int, Any] = {}
     while left:
         info = left.pop()
-        if id(info) in seen:
-            continue
-        seen.add(id(info))
-        if isinstance(info, kinds.CustomType) and not is_model(info.cls):
-            return info.cls
-        for name in info.__struct_fields__:
-            part = getattr(info, name)
-            left += [one for one in (part if isinstance(part, tuple) else (part,)) if isinstance(one, _PARTS)]
-    return None
+        if id(info) not in found:
+            found[id(info)] = info
+            for name in info.__struct_fields__:
+                part = getattr(info, name)
+                left += [one for one in (part if isinstance(part, tuple) else (part,)) if isinstance(one, _PARTS)]
+    return list(found.values())
 
 
 _PARTS = (kinds.Type, kinds.Field)

@@ -123,3 +123,5 @@ class JobFacts:
     """It failed, and is kept for a while though it stands among the dead letters no more."""
     reason: str = ""
     cause: str = ""
+    waits: str = ""
+    """Why the last worker that had it declined it."""

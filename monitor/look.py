@@ -38,7 +38,17 @@ _LIMIT = 10_000_000
 
 _FIELDS = (
     *("status", "origin", "data", "enqueued_at", "started_at", "ended_at", "worker_name", "success_callback_name"),
-    *("allow_dependency_failures", "p:type", "p:task", "p:attempt", "p:deaths", "p:redelivered", "p:reason", "p:cause"),
+    *(
+        "allow_dependency_failures",
+        "p:type",
+        "p:task",
+        "p:attempt",
+        "p:deaths",
+        "p:redelivered",
+        "p:reason",
+        "p:cause",
+        "p:waits",
+    ),
     *(f"p:failure:{place}" for place in range(KEPT)),
 )
 _REGISTRY = {
@@ -267,6 +277,7 @@ def _story(stored: Stored, now: float, *, in_line: bool) -> dict[str, Any]:
         "attempts": 0 if anew else _number(stored["p:attempt"]),
         "deaths": 0 if anew else _number(stored["p:deaths"]),
         "redelivered": _number(stored["p:redelivered"]),
+        "waits": _text(stored["p:waits"]),
         "failure": _failure(stored),
         # A start before it was last enqueued is that of an earlier execution.
         "runs_for": begun if begun is not None and (enqueued is None or begun <= enqueued) else None,

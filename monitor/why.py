@@ -137,6 +137,8 @@ def _scheduled(job: JobFacts) -> Said:
     when = f"in {span(job.due)}" if job.due > 0 else "now"
     obstacle = _obstacle_of(job)
     but = f"; but {obstacle[1]}" if obstacle else ""
+    if job.waits:
+        return "needs-upgrade", f"waits for a worker that can read it: {job.waits}; workers are asked again {when}{but}"
     if job.attempts:
         failed = f"failed with {job.failure.error}" if job.failure else "failed"
         return "retry", f"waits: attempt {job.attempts} {failed}, again {when}{but}"

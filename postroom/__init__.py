@@ -6,6 +6,7 @@ from postroom.jobs.app import Postroom
 from postroom.jobs.broker import SCHEMES
 from postroom.jobs.burial import Burial
 from postroom.jobs.context import current_job
+from postroom.jobs.contracts import message, upcast
 from postroom.jobs.declarations import after_load, after_make
 from postroom.jobs.errors import (
     ConfigError,
@@ -43,6 +44,8 @@ __all__ = [
     "Snooze",
     "Secret",
     "current_job",
+    "message",
+    "upcast",
     "PostroomError",
     "ConfigError",
     "DuplicateJob",

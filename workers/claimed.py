@@ -29,6 +29,10 @@ class Claimed:
     """Where somebody counts or observes."""
     trace: bytes | None = None
     """What its producer's observers sent along, as JSON; where somebody observes."""
+    messages: bytes | None = None
+    """The versions of the messages in its call; where the app has tasks with messages."""
+    waits: bytes | None = None
+    """Why a worker declined it before; likewise."""
     task: str = ""
     """The name of its task, once that was read."""
     started: float = 0.0
@@ -48,7 +52,9 @@ class Claimed:
 FOR_COUNTING = ("enqueued_at",)
 """Fields that a claim asks for besides where jobs are counted,"""
 FOR_OBSERVERS = (*FOR_COUNTING, "p:trace")
-"""and where somebody observes."""
+"""where somebody observes,"""
+FOR_MESSAGES = (*FOR_OBSERVERS, "p:messages", "p:waits")
+"""and where a task has messages."""
 
 
 def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:
@@ -62,13 +68,13 @@ def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:
 def claimed_from(job_id: str, token: int, stored: Mapping[bytes, bytes]) -> Claimed:
     """The claim of a job that a dead process held, from the job's whole hash."""
     names = (b"status", b"data", b"p:type", b"p:attempt", b"p:first", b"timeout", b"result_ttl", b"created_at")
-    rest = (b"success_callback_name", b"p:reason", b"p:deaths", *(name.encode() for name in FOR_OBSERVERS))
+    rest = (b"success_callback_name", b"p:reason", b"p:deaths", *(name.encode() for name in FOR_MESSAGES))
     row = [*(stored.get(name) for name in (*names, *rest)), job_id.encode()]
     return _read(row, stored.get(b"origin", b"").decode(errors="replace"), token, 0.0)
 
 
 def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
-    # The FIELDS of lib/runnable.lua, those FOR_OBSERVERS where they were asked for, then the id.
+    # The FIELDS of lib/runnable.lua, those FOR_… where they were asked for, then the id.
     _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths, *more, job_id = row
     # A dead letter that RQ's requeue brought back begins anew: its reason still stands, its status does not.
     redriven = reason is not None

@@ -17,7 +17,7 @@ from postroom.jobs.broker import RoundTrip
 from postroom.jobs.errors import BrokerError, ScriptFailed
 from postroom.workers.appetite import Appetite, Pace
 from postroom.workers.choice import Choice
-from postroom.workers.claimed import FOR_COUNTING, FOR_OBSERVERS, read_claim
+from postroom.workers.claimed import FOR_COUNTING, FOR_MESSAGES, FOR_OBSERVERS, read_claim
 from postroom.workers.outbox import Outbox, Settle
 from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
@@ -76,6 +76,7 @@ class Consumer:
         tally: Tally | None = None,
     ) -> None:
         self._broker, self._keys, self._settings, self._observers = app.broker, app.keys, app.settings, app.observers
+        self._has_messages = any(task.signature and task.signature.contracts for task in app.tasks.values())
         self._choice, self._process, self._read, self._thorough = choice, process, read, thorough
         self._waiters = Waiters(app.broker, choice.queues)
         self._pace = Pace()
@@ -195,7 +196,8 @@ class Consumer:
 
     def _claim(self, queue: str, limit: int) -> calls.Call[list[Any]]:
         request, lease = self._requests[queue], self._settings.lease
-        more = FOR_OBSERVERS if self._observers else FOR_COUNTING if self._tally else ()
+        more: tuple[str, ...] = FOR_OBSERVERS if self._observers else FOR_COUNTING if self._tally else ()
+        more = FOR_MESSAGES if self._has_messages else more
         return calls.claim(self._keys, queue, self._process, request, limit, lease, more=more)
 
     def _claimed(self, queue: str, limit: int, reply: list[Any] | ScriptFailed) -> None:

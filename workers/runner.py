@@ -25,6 +25,7 @@ from postroom.jobs.errors import (
     JobInterrupted,
     JobTimeout,
     MessageError,
+    TooNew,
     UnknownTask,
 )
 from postroom.jobs.failure import (
@@ -54,6 +55,8 @@ from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
 log = logging.getLogger("postroom.worker")
 
 HOST = socket.gethostname()
+DECLINED = 5.0
+"""Seconds that a job waits at least that this code may not read, and a sixtieth of the most."""
 MOST_DEATHS = 3
 """Worker processes that a job may take with it before it is a dead letter."""
 
@@ -139,7 +142,7 @@ class Runner:
             return released(job)  # canceled: the fence answers STALE, and the job leaves our hands
         if isinstance(error, Snooze):
             log.info("job %s (%s) snoozes for %.1f s", job.id, name, error.delay)
-            return retried(job, error.delay, {})
+            return retried(job, error.delay, _resumed(job))
         overran = isinstance(error, JobTimeout)
         if overran:
             # As TimeoutError, so that a retry policy can name it.
@@ -159,7 +162,7 @@ class Runner:
         told = (job.id, name, job.attempt, decided, failure.error)
         log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
         self.report(job, name, failure, error)
-        fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
+        fields = {**_resumed(job), "p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
         return retried(job, decided, fields, failure.stored)
 
     def died(self, ready: Ready, death: Death, started: float) -> Outcome:
@@ -312,6 +315,8 @@ class Runner:
         function = self._app.function(name)
         try:
             args, kwargs = self._typed(job, name, args, kwargs)
+        except TooNew as error:
+            return self._declined(job, name, error)
         except DecodeError as error:
             mark = digest("does not fit", name, re.sub(r"\d+", "", str(error)))
             return self.bury(job, Cause.UNDECODABLE, self.told(job, str(error), mark=mark), name)
@@ -336,7 +341,17 @@ class Runner:
         if signature is None or job.data is None:
             return args, kwargs
         data = inflate(job.data, self._limit) if job.saved_by_rq else job.data
-        return signature.read(data, args, kwargs)
+        return signature.read(data, args, kwargs, job.messages)
+
+    def _declined(self, job: Claimed, name: str, error: TooNew) -> Outcome:
+        """Others may be able to read it: it waits, the longer the older it is. No attempt is counted."""
+        try:
+            age = time.time() - parse_rq_time((job.created_at or b"").decode()).timestamp()
+        except ValueError:
+            age = 0.0
+        wait = min(max(age / 4, DECLINED), 60 * DECLINED)
+        log.info("job %s (%s) is declined, to be asked again in %.1f s: %s", job.id, name, wait, error)
+        return retried(job, wait, {"p:waits": str(error)})
 
     def _choose(self, name: str, function: Callable[..., Any]) -> str:
         task = self._app.tasks.get(name)
@@ -360,6 +375,11 @@ class Runner:
         task = self._app.tasks.get(name)
         declared = task.result_ttl if task else None
         return self._settings.result_ttl if declared is None else whole_seconds(declared)
+
+
+def _resumed(job: Claimed) -> dict[str, Any]:
+    """It was declined before, and is no more: what it waits for now is something else."""
+    return {"p:waits": ""} if job.waits else {}
 
 
 def _is_date(text: str) -> bool:

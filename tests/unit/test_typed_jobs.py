@@ -3,14 +3,16 @@
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from postroom import Postroom, Secret
+from postroom import Postroom, Retry, Secret, Snooze, message
 from postroom.jobs.codecs import encode_call
+from postroom.jobs.times import rq_time
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome
 from postroom.workers.ready import Ready
@@ -28,12 +30,15 @@ def runner(app_without_server: Callable[[], Postroom]) -> Runner:
 def read(runner: Runner) -> Read:
     """Read a call of a function as a task's."""
 
-    def read_one(function: Any, *args: Any, packed: bool = False, **declared: Any) -> Ready | Outcome:
+    def read_one(
+        function: Any, *args: Any, packed: bool = False, stored: dict[str, Any] | None = None, **declared: Any
+    ) -> Ready | Outcome:
         runner._app.tasks.clear()
         runner._app.task(name="t", **declared)(function)
         data = encode_call("t", args, {})
         data = zlib.compress(data) if packed else data
         nothing: dict[str, Any] = dict.fromkeys(("first_started", "timeout", "result_ttl", "created_at"))
+        nothing.update(stored or {})
         return runner.read(Claimed("job-1", "q", 7, data, "json", 0, saved_by_rq=packed, deaths=0, at=0.0, **nothing))
 
     return read_one
@@ -81,3 +86,39 @@ def test_a_secret_is_masked_as_its_type_spells_it(read: Read, runner: Runner) ->
     with pytest.raises(ValueError, match="c4nary") as raised:
         ready.function(*ready.args)
     assert field(runner.raised(ready, raised.value, time.time()), "p:reason") == "ValueError: b'***' at ***"
+
+
+@message("typed-jobs.order", version=2)
+@dataclass
+class Order:
+    number: int
+
+
+def handler_of_orders(order: Order) -> None: ...
+
+
+@pytest.mark.parametrize(("age", "wait"), [(None, 5), (1, 5), (100, 25), (1e6, 300), (-50, 5)])
+def test_what_is_too_new_waits_the_longer_the_older_it_is(read: Read, age: float | None, wait: float) -> None:
+    made = None if age is None else rq_time(time.time() - age).encode()
+    stamped = {"messages": b'{"typed-jobs.order":[3,3]}', "created_at": made}
+    outcome = read(handler_of_orders, {"number": 1}, stored=stamped)
+    assert isinstance(outcome, Outcome)
+    assert outcome.verb == "retry"
+    assert outcome.args[2] == pytest.approx(wait, abs=1)
+    assert outcome.args[5:] == [
+        "p:waits",
+        "message typed-jobs.order of version 3, which needs a reader of version 3: this worker's code has version 2",
+    ]
+
+
+def test_a_job_that_was_declined_and_then_failed_waits_for_something_else(read: Read, runner: Runner) -> None:
+    stored = {"messages": b'{"typed-jobs.order":[2,2]}', "waits": b"message typed-jobs.order of version 2"}
+    ready = read(handler_of_orders, {"number": 1}, stored=stored, retry=Retry())
+    assert isinstance(ready, Ready)
+    assert ready.args == (Order(1),)
+    for error in (ConnectionError("no line"), Snooze(3)):
+        outcome = runner.raised(ready, error, time.time())
+        assert outcome.verb == "retry"
+        assert dict(zip(outcome.args[5::2], outcome.args[6::2], strict=True))["p:waits"] == ""
+    ready.job.waits = None
+    assert "p:waits" not in runner.raised(ready, Snooze(3), time.time()).args

@@ -120,6 +120,12 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
     ("scheduled", {**RETRY, "failure": None, "due": 12.2}, "retry", "waits: attempt 2 failed, again in 12 s"),
     (
         "scheduled",
+        {**RETRY, "queue": mail(), "due": 12.2, "waits": "message m of version 2"},
+        "needs-upgrade",
+        "waits for a worker that can read it: message m of version 2; workers are asked again in 12 s",
+    ),
+    (
+        "scheduled",
         {"queue": mail()},
         "misplaced",
         "is scheduled and not on the list of what is due on queue mail: enqueue it again",

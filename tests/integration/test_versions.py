@@ -1,0 +1,122 @@
+"""Versions of a message: producers and workers of three source trees, each in processes of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.programs import Program, until
+from tests.servers import Server
+
+HEAD = """
+import sys
+from dataclasses import dataclass
+from postroom import Postroom, message, upcast
+
+app = Postroom()
+"""
+TREES = {
+    1: """
+@message("order.placed")
+@dataclass
+class Order:
+    number: str
+""",
+    2: """
+@message("order.placed", version=2)
+@dataclass
+class Order:
+    number: int
+
+@upcast("order.placed", 1, 2)
+def whole(order):
+    return {**order, "number": int(order["number"])}
+""",
+    3: """
+@message("order.placed", version=3, min_reader=2)
+@dataclass
+class Order:
+    number: int
+    note: str = "none"
+
+@upcast("order.placed", 1, 2)
+def whole(order):
+    return {**order, "number": int(order["number"])}
+
+@upcast("order.placed", 2, 3)
+def noted(order):
+    return {**order, "note": "from 2"}
+""",
+}
+TAIL = """
+@app.task(name="take")
+def take(order: Order) -> str:
+    return repr(order)
+
+if __name__ == "__main__":
+    print(take.enqueue(Order(*eval(sys.argv[1]))).id)
+"""
+Trees = dict[int, Program]
+
+
+@pytest.fixture
+def trees(tmp_path: Path, server: Server, client: redis.Redis) -> Iterator[Trees]:
+    """The three versions of one app."""
+    found = {version: Program(tmp_path / f"v{version}", server.url) for version in TREES}
+    for version, program in found.items():
+        program.write("shop.py", HEAD + TREES[version] + TAIL)
+    yield found
+    for program in found.values():
+        program.close()
+
+
+def produce(program: Program, order: tuple[Any, ...]) -> str:
+    ran = program.run("shop.py", repr(order))
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+def work(program: Program) -> None:
+    ran = program.run("-m", "postroom", "worker", "shop:app", "--burst", "-p", "1")
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_each_version_reads_what_it_may_and_leaves_the_rest(trees: Trees, client: redis.Redis) -> None:
+    # Given a job of each version's producer
+    jobs = [produce(trees[1], ("7",)), produce(trees[2], (7,)), produce(trees[3], (7, "new"))]
+    one, two, three = (f"rq:job:{job}" for job in jobs)
+    assert client.hget(three, "p:messages") == b'{"order.placed":[3,2]}'
+
+    # If a worker of version 1 comes first
+    work(trees[1])
+
+    # I expect that it has done its own, and that the newer ones wait, not dead, without an attempt, and say why
+    assert client.hget(one, "result") == b"\"Order(number='7')\""
+    for job in (two, three):
+        assert client.hmget(job, "status", "p:attempt", "p:reason") == [b"scheduled", None, None]
+    told = trees[1].run("-m", "postroom", "why", jobs[1], "--json").stdout
+    assert '"needs-upgrade"' in told
+    assert (
+        "message order.placed of version 2, which needs a reader of version 2: this worker's code has version 1" in told
+    )
+
+    # If one of version 2 comes then
+    trees[2].worker("shop:app")
+
+    # I expect that it takes its own, and the one of version 3, which readers of version 2 may read
+    until(lambda: client.hmget(two, "status") == client.hmget(three, "status") == [b"finished"], 40)
+    assert client.hget(two, "result") == client.hget(three, "result") == b'"Order(number=7)"'
+    assert client.zcard("rq:failed:default") == 0
+
+
+def test_a_newer_worker_brings_older_messages_up(trees: Trees, client: redis.Redis) -> None:
+    jobs = [produce(trees[1], ("7",)), produce(trees[2], (8,)), produce(trees[3], (9, "new"))]
+    work(trees[3])
+    results = [client.hget(f"rq:job:{job}", "result") for job in jobs]
+    assert results == [
+        b"\"Order(number=7, note='from 2')\"",
+        b"\"Order(number=8, note='from 2')\"",
+        b"\"Order(number=9, note='new')\"",
+    ]

@@ -1,0 +1,217 @@
+"""Contracts: versions, steps from one to the next, and documents that hold messages anywhere."""
+
+import pickle
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, TypedDict
+
+import msgspec
+import pydantic
+import pytest
+
+from postroom import ConfigError, message, upcast
+from postroom.jobs import contracts
+from postroom.jobs.codecs import decode_call, encode_call
+from postroom.jobs.errors import DecodeError, TooNew
+from postroom.jobs.messages import batch_of_one, batches
+from postroom.jobs.options import Options
+from postroom.jobs.signature import Signature
+
+
+@pytest.fixture(autouse=True)
+def nothing_else_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    for registry in ("_contracts", "_by_class", "_steps"):
+        monkeypatch.setattr(contracts, registry, {})
+
+
+class Kind(Enum):
+    WEB = "web"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Kind":
+        return cls.UNKNOWN
+
+
+def classes() -> tuple[Any, Any]:
+    """`order.placed` of version 3 and `customer` of version 2, as an app declares them."""
+
+    @message("customer", version=2)
+    class Customer(TypedDict):
+        name: str
+
+    @message("order.placed", version=3, min_reader=2, aliases={"total": "amount"})
+    @dataclass
+    class Order:
+        number: int
+        amount: float
+        customer: Customer
+
+    @upcast("order.placed", 1, 2)
+    def with_a_number(order: dict[str, Any]) -> dict[str, Any]:
+        return {**order, "number": int(order.pop("id"))}
+
+    @upcast("customer", 1, 2)
+    def one_name(customer: dict[str, Any]) -> dict[str, Any]:
+        return {"name": f"{customer['first']} {customer['last']}"}
+
+    return Order, Customer
+
+
+OLD = {"id": "7", "total": 1.5, "customer": {"first": "Ada", "last": "L"}}
+NEW = {"number": 7, "amount": 1.5, "customer": {"name": "Ada L"}}
+V1 = b'{"customer":[1,1],"order.placed":[1,1]}'
+
+
+def signature(kind: Any, name: str = "what") -> Signature:
+    def handler(**given: Any) -> None: ...
+    def by_place(what, *others): ...  # type: ignore[no-untyped-def]
+
+    by_place.__annotations__.update(what=kind, others=kind)
+    handler.__annotations__["given"] = kind
+    found = Signature.of("t", by_place if name == "what" else handler)
+    assert found is not None
+    return found
+
+
+def read(found: Signature, stamped: bytes | None, *args: Any, **kwargs: Any) -> Any:
+    data = encode_call("t", args, kwargs)
+    _, args, kwargs = decode_call(data, "json", False, 1_000_000)
+    return found.read(data, args, kwargs, stamped)
+
+
+def test_a_stamp_tells_all_messages_of_a_signature() -> None:
+    order, _ = classes()
+    found = signature(list[order] | None)  # type: ignore[valid-type]
+    assert found.stamp == b'{"customer":[2,2],"order.placed":[3,2]}'
+    assert signature(int).stamp == b""
+    batch = batch_of_one("t", [[NEW]], {}, Options(), 1_000_000, signature=found)
+    assert batch.fields[batch.fields.index("p:messages") + 1] == found.stamp
+    (many,) = batches("t", [([NEW],)], Options(), 1_000_000, found)
+    assert "p:messages" in many.fields
+    assert "p:messages" not in batch_of_one("t", [1], {}, Options(), 1_000_000, signature=signature(int)).fields
+
+
+def test_older_documents_are_brought_up_wherever_they_stand() -> None:
+    order, _ = classes()
+    typed = order(**NEW)
+    assert read(signature(order), V1, OLD, OLD) == ((typed, typed), {})
+    assert read(signature(order), V1, what=OLD) == ((), {"what": typed})
+    assert read(signature(order, "given"), V1, a=OLD) == ((), {"a": typed})
+    for kind, document, expected in (
+        (order | None, OLD, typed),
+        (order | None, None, None),
+        (list[order], [OLD], [typed]),  # type: ignore[valid-type]
+        (tuple[int, order], [1, OLD], (1, typed)),  # type: ignore[valid-type]
+        (dict[str, order], {"a": OLD}, {"a": typed}),  # type: ignore[valid-type]
+        (list[dict[str, order | None]] | None, [{"a": OLD, "b": None}], [{"a": typed, "b": None}]),  # type: ignore[valid-type]
+        (Annotated[order, msgspec.Meta(description="what came")], OLD, typed),
+    ):
+        assert read(signature(kind), V1, document) == ((expected,), {})
+
+
+def test_steps_are_chained_and_a_version_without_one_is_passed() -> None:
+    order, _ = classes()
+    upcast("order.placed", 2, 3)(lambda document: {**document, "amount": document["amount"] * 100})
+    stamped = b'{"order.placed":[1,1]}'
+    document = {**OLD, "amount": 1.5, "customer": NEW["customer"]}
+    assert read(signature(order), stamped, document)[0][0].amount == 150
+    assert read(signature(order), b'{"order.placed":[2,1]}', NEW)[0][0].amount == 150
+
+
+def test_our_own_version_and_one_that_nobody_told_are_taken_as_they_are() -> None:
+    order, _ = classes()
+    found = signature(order)
+    for stamped in (None, b"", found.stamp, b"{}", b'{"of.others":[9,9]}', b'{"order.placed":[3,3]}'):
+        assert read(found, stamped, NEW)[0] == (order(**NEW),)
+        with pytest.raises(DecodeError, match=r"what.*: object missing required field"):
+            read(found, stamped, OLD)
+
+
+def test_a_newer_message_is_read_where_it_may_be_and_declined_where_not() -> None:
+    order, _ = classes()
+    newer = {**NEW, "added": [1]}
+    assert read(signature(order), b'{"order.placed":[4,3]}', newer)[0] == (order(**NEW),)
+    with pytest.raises(TooNew, match=r"order.placed of version 5, which needs a reader of version 4: .* has version 3"):
+        read(signature(list[order]), b'{"order.placed":[5,4]}', [newer])  # type: ignore[valid-type]
+    error = TooNew("a", 3, 2, 1)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_the_tag_tells_which_of_several_classes_a_document_is_of() -> None:
+    @message("cat", version=2)
+    class Cat(msgspec.Struct, tag=True):
+        lives: int
+
+    class Dog(msgspec.Struct, tag=True):
+        name: str
+
+    upcast("cat", 1, 2)(lambda cat: {**cat, "lives": 9})
+    found = signature(list[Cat | Dog])
+    assert read(found, b'{"cat":[1,1]}', [{"type": "Cat"}, {"type": "Dog", "name": "rex"}])[0] == (
+        [Cat(9), Dog("rex")],
+    )
+
+
+def test_a_model_of_pydantic_is_a_message_too() -> None:
+    @message("item", version=2)
+    class Item(pydantic.BaseModel):
+        name: str
+
+    upcast("item", 1, 2)(lambda item: {"name": item["title"]})
+    assert read(signature(Item), b'{"item":[1,1]}', {"title": "x"})[0] == (Item(name="x"),)
+
+
+def test_an_enum_may_have_a_member_for_what_it_does_not_know() -> None:
+    assert read(signature(Kind), None, "fax")[0] == (Kind.UNKNOWN,)
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (lambda order: order["nothing"], "order.placed 2: the step to 3 raised KeyError: 'nothing'"),
+        (lambda order: None, "order.placed 2: the step to 3 returned NoneType, no dict"),
+    ],
+)
+def test_a_step_that_fails_is_a_message_that_cannot_be_read(step: Any, told: str) -> None:
+    order, _ = classes()
+    upcast("order.placed", 2, 3)(step)
+    with pytest.raises(DecodeError, match=told):
+        read(signature(order), b'{"order.placed":[2,2]}', NEW)
+
+
+def test_a_step_does_not_change_what_others_see() -> None:
+    order, _ = classes()
+    document = dict(OLD)
+    signature(order).read(b"", [document], {}, V1)
+    assert document == OLD
+
+
+@pytest.mark.parametrize("stamped", [b"{", b"[]", b'{"order.placed":1}', b'{"order.placed":[1]}', b"\xff"])
+def test_a_stamp_that_tells_nothing(stamped: bytes) -> None:
+    order, _ = classes()
+    with pytest.raises(DecodeError, match="p:messages="):
+        read(signature(order), stamped, NEW)
+
+
+@pytest.mark.parametrize(
+    ("declare", "told"),
+    [
+        (lambda: message(""), "message's name"),
+        (lambda: message("m", version=0), "version=0"),
+        (lambda: message("m", version="2"), "version='2'"),  # type: ignore[arg-type]
+        (lambda: message("m", version=2, min_reader=3), "min_reader=3"),
+        (lambda: message("m")(lambda: None), "is for a class"),  # type: ignore[type-var]
+        (lambda: upcast("m", 2, 2), r"@upcast\('m', 2, 2\): give two versions"),
+        (lambda: [message("m")(kind) for kind in (Kind, pydantic.BaseModel)], "two messages are called 'm'"),
+        (lambda: [upcast("m", 1, to)(step) for to, step in ((2, dict), (3, sorted))], "two steps lead on from 'm' 1"),  # type: ignore[type-var]
+    ],
+)
+def test_a_bad_declaration_is_named(declare: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        declare()
+
+
+def test_a_module_that_is_imported_under_two_names_declares_once() -> None:
+    assert classes() != classes()
+    assert [one.name for one in contracts.contracts()] == ["customer", "order.placed"]
