@@ -48,7 +48,7 @@ def field(outcome: Ready | Outcome, name: str) -> Any:
     """A field of a dead letter's hash."""
     assert isinstance(outcome, Outcome)
     assert outcome.verb == "bury"
-    return dict(zip(outcome.args[5::2], outcome.args[6::2], strict=True))[name]
+    return dict(zip(outcome.args[6::2], outcome.args[7::2], strict=True))[name]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -105,7 +105,7 @@ def test_what_is_too_new_waits_the_longer_the_older_it_is(read: Read, age: float
     assert isinstance(outcome, Outcome)
     assert outcome.verb == "retry"
     assert outcome.args[2] == pytest.approx(wait, abs=1)
-    assert outcome.args[5:] == [
+    assert outcome.args[6:] == [
         "p:waits",
         "message typed-jobs.order of version 3, which needs a reader of version 3: this worker's code has version 2",
     ]
@@ -119,6 +119,6 @@ def test_a_job_that_was_declined_and_then_failed_waits_for_something_else(read: 
     for error in (ConnectionError("no line"), Snooze(3)):
         outcome = runner.raised(ready, error, time.time())
         assert outcome.verb == "retry"
-        assert dict(zip(outcome.args[5::2], outcome.args[6::2], strict=True))["p:waits"] == ""
+        assert dict(zip(outcome.args[6::2], outcome.args[7::2], strict=True))["p:waits"] == ""
     ready.job.waits = None
     assert "p:waits" not in runner.raised(ready, Snooze(3), time.time()).args
