@@ -34,6 +34,8 @@ class Settings:
     """How many dead letters of a queue are kept, besides those that are kept for ever (failure_ttl -1)."""
     canceled_ttl: int = 86_400
     """How long a canceled job is kept."""
+    unknown_task_ttl: int = 86_400
+    """How long a job waits, from its making on, for a worker that knows its task, before it is a dead letter."""
     timeout: int = 180
     """How long a job may run where neither task nor call says (RQ's default)."""
     lease: float = 12.0
@@ -93,6 +95,7 @@ _LEAST = {
     "keep_dead": 0,
     "sentry_traces": 0,
     "metrics_port": 0,
+    "unknown_task_ttl": 0,
 }
 
 _WORDS = {"events": ("asked", "on")}

@@ -89,7 +89,7 @@ def _queued(job: JobFacts) -> Said:
     obstacle = _obstacle_of(job)
     if obstacle:
         state, said = obstacle
-        more = ": whoever claims it makes a dead letter of it" if state == "unknown-task" else ""
+        more = ": whoever claims it puts it off" if state == "unknown-task" else ""
         return state, f"waits: {said}{more}{_past(job)}"
     queue = job.queue.name if job.queue else "?"
     if job.ahead is not None:
@@ -136,6 +136,8 @@ def _scheduled(job: JobFacts) -> Said:
         return "overdue", f"was due {span(-job.due)} ago on queue {queue}, and {nobody}"
     when = f"in {span(job.due)}" if job.due > 0 else "now"
     obstacle = _obstacle_of(job)
+    if obstacle and obstacle[0] == "unknown-task":
+        return "unknown-task", f"waits: {obstacle[1]}; workers are asked again {when}{_past(job)}"
     but = f"; but {obstacle[1]}" if obstacle else ""
     if job.waits:
         return "needs-upgrade", f"waits for a worker that can read it: {job.waits}; workers are asked again {when}{but}"

@@ -26,7 +26,7 @@ def client(server: Server) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def app(server: Server, client: redis.Redis) -> Iterator[Postroom]:
-    """An app on the session's server, emptied, without tasks."""
-    made = Postroom(server.url)
+    """An app on the session's server, emptied, without tasks. To its workers an unknown task is dead at once."""
+    made = Postroom(server.url, unknown_task_ttl=0)
     yield made
     made.broker.close()

@@ -1,9 +1,12 @@
 """What a claim brought: jobs in this process's hands."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from postroom.jobs.times import parse_rq_time
 
 
 @dataclass(slots=True)
@@ -42,6 +45,14 @@ class Claimed:
     def made_by_rq(self) -> bool:
         """RQ's producer made it: RQ's rules hold for it."""
         return self.content_type is None
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was made; for ever where that cannot be told."""
+        try:
+            return time.time() - parse_rq_time((self.created_at or b"").decode()).timestamp()
+        except (ValueError, OverflowError):
+            return math.inf
 
     @property
     def attempt(self) -> int:

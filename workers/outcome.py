@@ -14,6 +14,8 @@ from postroom.jobs.times import rq_time
 from postroom.workers.claimed import Claimed
 
 BATCH = 500
+DECLINED = 5.0
+"""Seconds that a declined job waits at least, and a sixtieth of the most."""
 GRACE = 10.0
 """Seconds that a finished job is kept at least: its enqueuer may still be asking whether it was taken."""
 
@@ -73,6 +75,11 @@ def retried(
     """It will be tried again in `delay` seconds. `failure`: the execution that failed, as stored; '': none did."""
     place = "front" if front else "back"
     return Outcome("retry", job, [job.id, job.token, delay, place, failure, 2 * len(fields), *_flat(fields)])
+
+
+def declined(job: Claimed, fields: Mapping[str, Any]) -> Outcome:
+    """It is for other code than this: it is asked for again, the later the older it is. No attempt is counted."""
+    return retried(job, min(max(job.age / 4, DECLINED), 60 * DECLINED), fields)
 
 
 def released(job: Claimed) -> Outcome:

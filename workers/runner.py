@@ -48,15 +48,13 @@ from postroom.jobs.signature import Arguments, plain
 from postroom.jobs.times import MOST, parse_rq_time, rq_time
 from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
-from postroom.workers.outcome import Outcome, buried, finished, released, retried
+from postroom.workers.outcome import Outcome, buried, declined, finished, released, retried
 from postroom.workers.progress import Reporter
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
 
 log = logging.getLogger("postroom.worker")
 
 HOST = socket.gethostname()
-DECLINED = 5.0
-"""Seconds that a job waits at least that this code may not read, and a sixtieth of the most."""
 MOST_DEATHS = 3
 """Worker processes that a job may take with it before it is a dead letter."""
 
@@ -82,9 +80,10 @@ class Runner:
         try:
             return self._read(job)
         except UnknownTask as error:
-            return self.bury(
-                job, Cause.UNKNOWN_TASK, self.told(job, str(error), mark=digest("unknown task", error.name)), error.name
-            )
+            if job.age < self._settings.unknown_task_ttl:
+                return self._declined(job, error.name, error)
+            failure = self.told(job, str(error), mark=digest("unknown task", error.name))
+            return self.bury(job, Cause.UNKNOWN_TASK, failure, error.name)
         except MessageError as error:
             return self.unreadable(job, str(error))
         except Exception as error:  # ours: one job must not stop the others
@@ -316,7 +315,7 @@ class Runner:
         try:
             args, kwargs = self._typed(job, name, args, kwargs)
         except TooNew as error:
-            return self._declined(job, name, error)
+            return self._declined(job, name, error, {"p:waits": str(error)})
         except DecodeError as error:
             mark = digest("does not fit", name, re.sub(r"\d+", "", str(error)))
             return self.bury(job, Cause.UNDECODABLE, self.told(job, str(error), mark=mark), name)
@@ -343,15 +342,9 @@ class Runner:
         data = inflate(job.data, self._limit) if job.saved_by_rq else job.data
         return signature.read(data, args, kwargs, job.messages)
 
-    def _declined(self, job: Claimed, name: str, error: TooNew) -> Outcome:
-        """Others may be able to read it: it waits, the longer the older it is. No attempt is counted."""
-        try:
-            age = time.time() - parse_rq_time((job.created_at or b"").decode()).timestamp()
-        except ValueError:
-            age = 0.0
-        wait = min(max(age / 4, DECLINED), 60 * DECLINED)
-        log.info("job %s (%s) is declined, to be asked again in %.1f s: %s", job.id, name, wait, error)
-        return retried(job, wait, {"p:waits": str(error)})
+    def _declined(self, job: Claimed, name: str, why: MessageError, fields: Mapping[str, Any] | None = None) -> Outcome:
+        log.info("job %s (%s) is declined: %s", job.id, name, why)
+        return declined(job, fields or {})
 
     def _choose(self, name: str, function: Callable[..., Any]) -> str:
         task = self._app.tasks.get(name)

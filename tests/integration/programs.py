@@ -140,6 +140,10 @@ class Process:
         self._process.wait()
 
 
+AT_ONCE = {"POSTROOM_UNKNOWN_TASK_TTL": "0"}
+"""No test waits a day for an unknown task to be dead."""
+
+
 class Program:
     """A user's folder with modules, and the processes that run there."""
 
@@ -157,7 +161,7 @@ class Program:
         """This process's environment without Postroom's variables but the URL; an empty value takes one away."""
         ours = {"REDIS_URL", "RQ_KEY_PREFIX", *(f"POSTROOM_{name.upper()}" for name in Settings.__dataclass_fields__)}
         kept = {name: value for name, value in os.environ.items() if name not in ours}
-        found = {**kept, "POSTROOM_REDIS_URL": self.url, "PYTHONUNBUFFERED": "1", **changes}
+        found = {**kept, "POSTROOM_REDIS_URL": self.url, "PYTHONUNBUFFERED": "1", **AT_ONCE, **changes}
         return {name: value for name, value in found.items() if value}
 
     def start(self, *arguments: str, **environ: str) -> Process:

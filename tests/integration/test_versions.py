@@ -78,8 +78,8 @@ def produce(program: Program, order: tuple[Any, ...]) -> str:
     return ran.stdout.strip()
 
 
-def work(program: Program) -> None:
-    ran = program.run("-m", "postroom", "worker", "shop:app", "--burst", "-p", "1")
+def work(program: Program, **environ: str) -> None:
+    ran = program.run("-m", "postroom", "worker", "shop:app", "--burst", "-p", "1", **environ)
     assert ran.returncode == 0, ran.stderr
 
 
@@ -120,3 +120,15 @@ def test_a_newer_worker_brings_older_messages_up(trees: Trees, client: redis.Red
         b"\"Order(number=8, note='from 2')\"",
         b"\"Order(number=9, note='new')\"",
     ]
+
+
+def test_an_unknown_task_waits_for_a_worker_that_knows_it(trees: Trees, client: redis.Redis) -> None:
+    ran = trees[1].run("-c", "from shop import app; print(app.enqueue('added', 7).id)")
+    job = f"rq:job:{ran.stdout.strip()}"
+    waiting = {"POSTROOM_UNKNOWN_TASK_TTL": "600"}
+    work(trees[1], **waiting)
+    assert client.hmget(job, "status", "p:attempt", "p:reason") == [b"scheduled", None, None]
+    trees[2].write("more.py", "from shop import app\n\n@app.task(name='added')\ndef added(n: int): return n + 1\n")
+    trees[2].worker("more:app", **waiting)
+    until(lambda: client.hget(job, "status") == b"finished", 40)
+    assert client.hget(job, "result") == b"8"

@@ -141,7 +141,7 @@ def test_it_runs_and_others_wait_in_line(shop: Program, app: Postroom, client: A
     assert why(app, unknown) == Answer(
         "unknown-task",
         f"Job {unknown.id} waits: the only live worker on queue q does not know its task jobs.no_such_task: "
-        "whoever claims it makes a dead letter of it.",
+        "whoever claims it puts it off.",
     )
     said = why_of_queue(app, "q").sentence
     assert re.fullmatch(r"Queue q: 4 jobs wait, the oldest for .*; 1 worker takes it, running 1 of 1 place\.", said)

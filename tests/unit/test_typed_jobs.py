@@ -97,7 +97,7 @@ class Order:
 def handler_of_orders(order: Order) -> None: ...
 
 
-@pytest.mark.parametrize(("age", "wait"), [(None, 5), (1, 5), (100, 25), (1e6, 300), (-50, 5)])
+@pytest.mark.parametrize(("age", "wait"), [(None, 300), (1, 5), (100, 25), (1e6, 300), (-50, 5)])
 def test_what_is_too_new_waits_the_longer_the_older_it_is(read: Read, age: float | None, wait: float) -> None:
     made = None if age is None else rq_time(time.time() - age).encode()
     stamped = {"messages": b'{"typed-jobs.order":[3,3]}', "created_at": made}
@@ -122,3 +122,18 @@ def test_a_job_that_was_declined_and_then_failed_waits_for_something_else(read: 
         assert dict(zip(outcome.args[6::2], outcome.args[7::2], strict=True))["p:waits"] == ""
     ready.job.waits = None
     assert "p:waits" not in runner.raised(ready, Snooze(3), time.time()).args
+
+
+@pytest.mark.parametrize(("age", "verb"), [(1, "retry"), (80_000, "retry"), (90_000, "bury"), (None, "bury")])
+def test_an_unknown_task_waits_a_day(runner: Runner, age: float | None, verb: str) -> None:
+    made = None if age is None else rq_time(time.time() - age).encode()
+    nothing: dict[str, Any] = dict.fromkeys(("first_started", "timeout", "result_ttl"))
+    data = encode_call("nosuch", (), {})
+    job = Claimed("a", "q", 7, data, "json", 0, created_at=made, saved_by_rq=False, deaths=0, at=0.0, **nothing)
+    outcome = runner.read(job)
+    assert isinstance(outcome, Outcome)
+    assert outcome.verb == verb
+    if verb == "bury":
+        assert field(outcome, "p:cause") == "unknown-task"
+    else:
+        assert outcome.args[2:] == [pytest.approx(min(max(5, (age or 0) / 4), 300), abs=1), "back", 0]

@@ -84,15 +84,13 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
         "queued",
         {"queue": mail(), "task": "shop.x", "knows_task": False},
         "unknown-task",
-        "waits: none of 2 live workers on queue mail knows its task shop.x: "
-        "whoever claims it makes a dead letter of it",
+        "waits: none of 2 live workers on queue mail knows its task shop.x: whoever claims it puts it off",
     ),
     (
         "queued",
         {"queue": mail(W2), "task": "shop.x", "knows_task": False},
         "unknown-task",
-        "waits: the only live worker on queue mail does not know its task shop.x: "
-        "whoever claims it makes a dead letter of it",
+        "waits: the only live worker on queue mail does not know its task shop.x: whoever claims it puts it off",
     ),
     (
         "queued",
@@ -102,6 +100,12 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     # Due later.
     ("scheduled", {"queue": mail(), "due": 12.2}, "due", "is due in 12 s on queue mail"),
+    (
+        "scheduled",
+        {"queue": mail(W2), "due": 12.2, "task": "shop.x", "knows_task": False},
+        "unknown-task",
+        "waits: the only live worker on queue mail does not know its task shop.x; workers are asked again in 12 s",
+    ),
     ("scheduled", {"queue": mail(), "due": -0.3}, "due", "is due now on queue mail"),
     ("scheduled", {"queue": PAUSED, "due": 12.2}, "due", "is due in 12 s on queue mail; but queue mail is paused"),
     (
