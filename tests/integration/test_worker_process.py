@@ -153,6 +153,7 @@ def test_what_a_killed_worker_held_another_one_runs(shop: Program, app: Postroom
     first = shop.worker("jobs:app", "-c", "3", **SHORT)
     jobs = [enqueue(app, "slow", n, 1.0) for n in range(3)] + [enqueue(app, "work", n) for n in range(20)]
     until(lambda: len(ran(shop)) >= 3)
+    first.signal_all(signal.SIGSTOP)  # what it runs must not end before the other one is there
     second = shop.worker("jobs:app", "-c", "10", **SHORT)
     first.kill()
     assert [job.result(30) for job in jobs] == [0, 1, 2, *range(20)]
