@@ -1,6 +1,7 @@
 """Errors: one tree, with the builtin that callers expect, and they survive a process pool."""
 
 import pickle
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,11 @@ def test_a_timeout_inside_a_handler_is_no_exception_that_it_would_swallow() -> N
 
 @pytest.mark.parametrize("kind", RAISED_AT_CALLERS)
 def test_every_error_survives_pickling(kind: type[errors.PostroomError]) -> None:
-    arguments = {errors.JobFailed: ("job-1", "ValueError: no", "Traceback …"), errors.DuplicateJob: ("job-1",)}
-    arguments[errors.TooNew] = ("order", 3, 3, 2)
+    arguments: dict[type, tuple[Any, ...]] = {
+        errors.JobFailed: ("job-1", "ValueError: no", "Traceback …"),
+        errors.DuplicateJob: ("job-1",),
+        errors.TooNew: ("order", 3, 3, 2),
+    }
     error = kind(*arguments.get(kind, ("what went wrong",)))
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is kind
