@@ -40,6 +40,7 @@ from postroom.jobs.errors import ConfigError
     help="The committed file.",
 )
 @click.option("--against", metavar="URL", help="Hold every job of this server against the tasks instead.")
+@click.option("--queue", "queues", multiple=True, metavar="NAME", help="With --against: look at this queue only.")
 @json_option
 @click.pass_context
 def check(
@@ -51,6 +52,7 @@ def check(
     retire: Sequence[str],
     path: Path,
     against: str | None,
+    queues: Sequence[str],
     as_json: bool,
 ) -> None:
     """Tell what this checkout would break: old messages, old workers, or the jobs of a live server.
@@ -62,7 +64,9 @@ def check(
     if against is not None:
         if update or modes or samples or retire:
             raise ConfigError("--against looks at a server, not at the lock: call it without the other options")
-        ctx.exit(_gate(app, against, as_json=as_json))
+        ctx.exit(_gate(app, against, queues, as_json=as_json))
+    if queues:
+        raise ConfigError(f"--queue {queues[0]} is for --against: the lock knows no queues")
     wishes = Wishes(_modes(modes), {name: _sample(file) for name, file in map(_pair, samples)}, retire)
     lock = Lock.read(path)
     judged = judge(contracts(app), lock, wishes)
@@ -74,10 +78,10 @@ def check(
     ctx.exit(1 if broken or (open_ and not update) else 0)
 
 
-def _gate(app: Postroom, url: str, *, as_json: bool) -> int:
+def _gate(app: Postroom, url: str, queues: Sequence[str], *, as_json: bool) -> int:
     broker = quick_app(url).broker
-    with progress(count(broker)) as told:
-        findings = Gate(app).inspect(broker, told)
+    with progress(count(broker, queues)) as told:
+        findings = Gate(app).inspect(broker, told, queues)
     print_findings(findings, broker.safe_url, as_json=as_json)
     return 1 if findings.problems else 0
 

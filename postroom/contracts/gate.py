@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from postroom.contracts.payloads import Payload, payloads
+from postroom.contracts.payloads import Payload, payloads, ticks
 from postroom.contracts.signature import Signature
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import Broker
@@ -69,17 +70,19 @@ class Gate:
         }
         self._signatures = {name: Signature(function) for name, function in self._functions.items()}
         self._tasks = frozenset(app.tasks)
+        self._schedules = frozenset(app.schedules)
 
-    def inspect(self, broker: Broker, told: Callable[[int], None]) -> Findings:
-        """Hold every job of a server against its task.
+    def inspect(self, broker: Broker, told: Callable[[int], None], queues: Collection[str] = ()) -> Findings:
+        """Hold every job of a server, and what its schedules will call, against the tasks.
 
         Args:
             told: called with the number of jobs of each page.
+            queues: look at these only; at all, where none is given.
 
         Raises:
             Unavailable: the server was not reached.
         """
-        return self.judge(payloads(broker, told))
+        return self.judge(chain(payloads(broker, told, queues), ticks(broker, self._schedules, queues)))
 
     def judge(self, found: Iterable[Payload]) -> Findings:
         """Hold these jobs against their tasks."""

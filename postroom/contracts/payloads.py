@@ -4,13 +4,14 @@ Nothing is written, no script is run. A list is read from its tail: what workers
 jumped over. Registries are read by ZSCAN, which gives whatever stays there all the while.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from postroom.jobs import calls
+from postroom.jobs import calls, timetable
 from postroom.jobs.broker import Broker
 from postroom.jobs.calls import Call
-from postroom.jobs.errors import ScriptFailed
+from postroom.jobs.codecs import JSON, encode_call
+from postroom.jobs.errors import ConfigError, ScriptFailed
 
 PAGE = 500
 """Jobs that are asked for in one round trip."""
@@ -23,7 +24,7 @@ class Payload(NamedTuple):
     """One job, as stored."""
 
     state: str
-    """`queued`, `scheduled`, `deferred`, `started` or `dead`: by the place where its id stands."""
+    """`queued`, `scheduled`, `deferred`, `started`, `dead`: where its id stands; `cron`: a schedule will make it."""
     queue: str
     id: str
     status: bytes | None
@@ -35,27 +36,28 @@ class Payload(NamedTuple):
     """What made a dead letter of it."""
 
 
-def count(broker: Broker) -> int:
-    """How many there are, about.
+def count(broker: Broker, queues: Collection[str] = ()) -> int:
+    """How many there are, about; `queues` as of `payloads`.
 
     Raises:
         Unavailable: the server was not reached.
     """
-    asked = [Call(("ZCARD", key), int) for _, _, key in _registries(broker)]
-    asked += [calls.length(broker.keys, queue) for queue in broker.run(calls.queue_names(broker.keys))]
+    asked = [Call(("ZCARD", key), int) for _, _, key in _registries(broker, queues)]
+    asked += [calls.length(broker.keys, queue) for queue in _queues(broker, queues)]
     return sum(found for found in broker.try_many(asked) if not isinstance(found, ScriptFailed))
 
 
-def payloads(broker: Broker, told: Callable[[int], None]) -> Iterator[Payload]:
+def payloads(broker: Broker, told: Callable[[int], None], queues: Collection[str] = ()) -> Iterator[Payload]:
     """All of them, the large ones in small pages. While one page is judged, the server reads the next.
 
     Args:
         told: called with the number of ids of each page that was read.
+        queues: of these only; of all, where none is given.
 
     Raises:
         Unavailable: the server was not reached.
     """
-    pages = _Pages(broker)
+    pages = _Pages(broker, queues)
     waiting: tuple[str, str, list[str], Any] | None = None
     for state, queue, ids in pages.of_ids():
         trip = broker.round_trip([_ask(broker, job_id) for job_id in ids])
@@ -69,30 +71,57 @@ def payloads(broker: Broker, told: Callable[[int], None]) -> Iterator[Payload]:
         told(len(waiting[2]))
 
 
+def ticks(broker: Broker, known: Collection[str], queues: Collection[str] = ()) -> Iterator[Payload]:
+    """The calls that stored schedules will make, each as a job; its id is the schedule's name.
+
+    Args:
+        known: schedules that this checkout declares: what is stored of them will be replaced.
+
+    Raises:
+        Unavailable: the server was not reached.
+    """
+    keys, start = broker.keys, 0
+    while page := broker.run(timetable.waiting(keys, start)):
+        start += len(page)
+        names = [name for name, _ in page if name not in known]
+        for name, stored in zip(names, broker.run_many([timetable.stored(keys, name) for name in names]), strict=True):
+            try:
+                schedule = timetable.Entry.read(stored, 0.0).schedule
+            except (ConfigError, ValueError):
+                continue  # written by another version; `postroom cron list` tells
+            if not queues or schedule.queue in queues:
+                data = encode_call(schedule.task, list(schedule.args), schedule.kwargs)
+                yield Payload("cron", schedule.queue, name, None, data, JSON.encode(), None, None)
+
+
 def _ask(broker: Broker, job_id: str) -> Call[Any]:
     return Call(("HMGET", broker.keys.job(job_id), *_FIELDS), lambda values: values)
 
 
-def _registries(broker: Broker) -> Iterator[tuple[str, str, str]]:
+def _queues(broker: Broker, wanted: Collection[str]) -> list[str]:
+    return [queue for queue in broker.run(calls.queue_names(broker.keys)) if not wanted or queue in wanted]
+
+
+def _registries(broker: Broker, queues: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """State, queue and key."""
     keys = broker.keys
     kinds = (("started", keys.wip), ("scheduled", keys.scheduled), ("deferred", keys.deferred), ("dead", keys.failed))
-    for queue in broker.run(calls.queue_names(keys)):
+    for queue in _queues(broker, queues):
         for state, key in kinds:
             yield state, queue, key(queue)
 
 
 class _Pages:
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+    def __init__(self, broker: Broker, queues: Collection[str]) -> None:
+        self._broker, self._queues = broker, queues
         self._size = PAGE
 
     def of_ids(self) -> Iterator[tuple[str, str, list[str]]]:
         """A job that moves on while we read is met twice rather than not at all: lists come before registries."""
-        for queue in self._broker.run(calls.queue_names(self._broker.keys)):
+        for queue in _queues(self._broker, self._queues):
             for ids in self._list(self._broker.keys.queue(queue)):
                 yield "queued", queue, ids
-        for state, queue, key in _registries(self._broker):
+        for state, queue, key in _registries(self._broker, self._queues):
             for ids in self._scan(key):
                 named = [entry.rpartition(":")[0] or entry for entry in ids] if state == "started" else ids
                 yield from ((state, queue, part) for part in self._parts(named))

@@ -16,6 +16,7 @@ from postroom import Burial, Postroom
 from postroom.contracts import payloads as pages
 from postroom.contracts.contract import contracts
 from postroom.contracts.gate import Findings, Gate
+from postroom.jobs import timetable
 from tests.integration.programs import Command, burst
 from tests.servers import Server
 
@@ -292,6 +293,39 @@ def test_a_list_that_is_taken_from_meanwhile_is_read_whole(
         if len(seen) % 10 == 0 and len(seen) <= 50:
             client.lpop("rq:queue:default")
     assert set(seen) >= {f"job-{n:03}" for n in range(5, 100)}
+
+
+def test_one_queue_where_several_apps_share_a_server(
+    command: Command, shop: Callable[[str], str], server: Server, app: Postroom
+) -> None:
+    app.using("theirs", queue="other").enqueue(1)
+    app.using("receipt", queue="mail").enqueue(1)
+    target = shop("order: int")
+    assert command("check", target, "--against", server.url).code == 1
+    said = command("check", target, "--against", server.url, "--queue", "mail", "--json")
+    assert (said.code, said.json["looked"]) == (0, 1)
+    said = command("check", target, "--queue", "mail")
+    assert (said.code, "--queue mail is for --against" in said.err) == (2, True)
+
+
+def test_what_schedules_of_others_will_call_is_looked_at(app: Postroom, server: Server, client: redis.Redis) -> None:
+    theirs = Postroom(server.url)
+    theirs.schedule("gone", "@daily", name="nightly", queue="late", args=(1,))
+    theirs.schedule("receipt", every=60, name="mine")
+    for schedule in theirs.schedules.values():
+        app.broker.run(timetable.declare(app.keys, schedule, 1.0))
+    client.zadd("postroom:ticks", {"broken": 1})
+
+    @app.task(name="receipt")
+    def receipt() -> None: ...
+
+    app.schedule(receipt, every=60, name="mine")
+    found = looked(app)
+    assert [(one.task, one.sample, one.queue, one.states) for one in found.problems] == [
+        ("gone", "nightly", "late", {"cron": 1})
+    ]
+    assert found.looked == 1
+    assert Gate(app).inspect(app.broker, lambda _: None, ["mail"]).looked == 0
 
 
 def test_kinds_of_problems_are_bounded(app: Postroom, monkeypatch: pytest.MonkeyPatch) -> None:
