@@ -103,6 +103,11 @@ def contracts() -> list[Contract]:
     return [_contracts[name] for name in sorted(_contracts)]
 
 
+def has_step(name: str, version: int) -> bool:
+    """Does a step lead on from this version of a message?"""
+    return (name, version) in _steps
+
+
 def stamp(found: Collection[Contract]) -> bytes:
     """What tells a reader the versions of a call's messages."""
     return msgspec.json.encode({one.name: (one.version, one.min_reader) for one in found}, order="sorted")

@@ -110,6 +110,8 @@ class _Comparison:
             self._break(Kind.BOUNDS, f"{self.whom.written} may have {has}, {self.whom.readers} take {takes}")
             for has, takes in narrower(w, r)
         ]
+        if w.get("x-message") != r.get("x-message") and "x-message" in r:
+            found.append(self._type(w, r))
         if kind == "array":
             found += self._items(w, r)
         return found + self._object(w, r) if kind == "object" else found

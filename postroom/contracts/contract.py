@@ -4,9 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from postroom.contracts.schema import Node
+from msgspec import inspect
+
+from postroom.contracts.derive import aliased, decode, derive
+from postroom.contracts.schema import Node, inlined
 from postroom.contracts.signature import Signature
 from postroom.jobs.app import Postroom
+from postroom.jobs.contracts import Contract as Declared
+from postroom.jobs.contracts import brought_up, has_step
+from postroom.jobs.contracts import contracts as declared_messages
 
 TASK, MESSAGE = "task", "message"
 
@@ -83,7 +89,54 @@ class TaskContract:
         return document
 
 
+@dataclass(frozen=True)
+class MessageContract:
+    """Of a message class."""
+
+    declared: Declared
+    kind: str = MESSAGE
+
+    @property
+    def name(self) -> str:
+        """The message's."""
+        return self.declared.name
+
+    @property
+    def version(self) -> int:
+        """The class's."""
+        return self.declared.version
+
+    @property
+    def min_reader(self) -> int:
+        """The class's."""
+        return self.declared.min_reader
+
+    @property
+    def schema(self) -> Node:
+        """Of the class, with the old names of its fields."""
+        return aliased(inlined(derive(self.declared.kind)), self.declared.aliases)
+
+    def decode(self, document: Any) -> Any:
+        """A value of the class; raises what decoding raises."""
+        return decode(document, self.declared.kind)
+
+    def reads(self, version: int) -> bool:
+        """Does a step lead on from there, at once or later?"""
+        return any(has_step(self.name, at) for at in range(version, self.version))
+
+    def upcast(self, document: Any, version: int) -> Any:
+        """The document, brought up as a worker does it."""
+        stamped = {self.name: (version, self.min_reader)}
+        return brought_up(inspect.type_info(self.declared.kind), document, stamped)
+
+    def republish(self, document: Any) -> Any:
+        """The document as it is: a message is not sent on by us yet."""
+        return document
+
+
 def contracts(app: Postroom) -> Iterable[Contract]:
-    """One for each task, in the order of their names; not for hooks, whose calls are Postroom's own."""
+    """One for each task and each message; not for hooks, whose calls are Postroom's own."""
     for name in sorted(app.tasks.keys() - app.hooks.keys()):
-        yield TaskContract(name, Signature(app.tasks[name].function))
+        task = app.tasks[name]
+        yield TaskContract(name, Signature(task.function, typed=task.signature is not None))
+    yield from map(MessageContract, declared_messages())

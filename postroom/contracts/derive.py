@@ -4,13 +4,16 @@ It gives a datetime and a time a format only where `Meta(tz=…)` is set, and ke
 between `str` and `datetime` would go unseen, and no golden sample could be made.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
 
 from postroom.contracts.schema import normal
+from postroom.jobs.contracts import contract_of
+from postroom.jobs.models import is_model, load
 
 _REFERENCE = "#/$defs/{name}"
 _FORMATS: dict[type, str] = {inspect.DateTimeType: "date-time", inspect.TimeType: "time"}
@@ -45,9 +48,30 @@ def derive(kind: Any) -> dict[str, Any]:
     return normal({**root, "$defs": components})
 
 
+def aliased(schema: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
+    """The schema of a class whose fields are read under old names, too (old name → present one)."""
+    fields = dict(schema.get("properties", {}))
+    for name in set(aliases.values()) & fields.keys():
+        fields[name] = {**fields[name], "x-aliases": sorted(old for old, now in aliases.items() if now == name)}
+    return {**schema, **({"properties": fields} if fields else {})}
+
+
+def opaque(annotation: Any) -> Any:
+    """A type with each message class in it as any object: what that may hold is its own contract's affair."""
+    found = contract_of(annotation)
+    if found is not None:
+        return Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"x-message": found.name})]
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(opaque(parts[0]), *parts[1:])]
+    if origin in {Union, UnionType}:
+        return Union[tuple(map(opaque, parts))]  # noqa: UP007
+    return origin[tuple(map(opaque, parts))] if origin in {list, tuple, dict, set, frozenset} else annotation
+
+
 def decode(document: Any, kind: Any) -> Any:
     """A JSON document as a value of a type for which a schema can be derived; raises what the type's decoder raises."""
-    return msgspec.convert(document, kind, str_keys=True, dec_hook=_model)
+    return msgspec.convert(document, kind, str_keys=True, dec_hook=load)
 
 
 def supported(kind: Any) -> bool:
@@ -113,15 +137,7 @@ def _name(key: Any, node: dict[str, Any]) -> None:
 
 
 def _model_schema(kind: Any) -> dict[str, Any]:
-    """Of a pydantic model, which is not imported to be known."""
-    if hasattr(kind, "model_json_schema"):
+    if is_model(kind):
         found: dict[str, Any] = kind.model_json_schema()
         return found
-    raise NotImplementedError(kind)
-
-
-def _model(kind: Any, value: Any) -> Any:
-    if hasattr(kind, "model_validate_json"):
-        # As JSON, by pydantic's rules for it: a strict model takes the text of a time there and nowhere else.
-        return kind.model_validate_json(msgspec.json.encode(value))
     raise NotImplementedError(kind)

@@ -25,7 +25,7 @@ def _describe(node: Node) -> str:
     known = values(node)
     if known is not None:
         return listed(known)
-    kind = node.get("type", "something")
+    kind = node.get("x-message") or node.get("type", "something")
     form = node.get("format") or node.get("contentEncoding")
     tags = [f"{name} {listed(tag)}" for name, tag in tags_of(node).items()]
     return f"{kind} ({form or ', '.join(tags)})" if form or tags else str(kind)

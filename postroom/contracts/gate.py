@@ -11,8 +11,8 @@ from postroom.contracts.payloads import Payload, payloads, ticks
 from postroom.contracts.signature import Signature
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import Broker
-from postroom.jobs.codecs import decode_call
-from postroom.jobs.errors import DecodeError
+from postroom.jobs.codecs import decode_call, inflate
+from postroom.jobs.errors import DecodeError, MessageError
 from postroom.jobs.failure import Cause
 from postroom.jobs.secrets import Veil, hidden, mask, names_of
 
@@ -69,8 +69,8 @@ class Gate:
             **{name: task.function for name, task in app.tasks.items()},
         }
         self._signatures = {name: Signature(function) for name, function in self._functions.items()}
-        self._tasks = frozenset(app.tasks)
         self._schedules = frozenset(app.schedules)
+        self._typed = {name: task.signature for name, task in app.tasks.items()}
 
     def inspect(self, broker: Broker, told: Callable[[int], None], queues: Collection[str] = ()) -> Findings:
         """Hold every job of a server, and what its schedules will call, against the tasks.
@@ -100,7 +100,7 @@ class Gate:
             try:
                 call = self._decode(payload)
                 self._bind(payload, *call)
-            except DecodeError as error:
+            except MessageError as error:  # of a message that is newer than this checkout, too
                 if payload.cause in _UNREADABLE_BEFORE and payload.state == "dead":
                     findings.dead_before += 1
                 else:
@@ -118,7 +118,13 @@ class Gate:
         if signature is None:
             raise DecodeError("no task of this name is declared or allowed")
         # RQ's producers know nothing of annotations, and what they enqueue is not held against them.
-        signature.bind(args, kwargs, typed=payload.content_type is not None and name in self._tasks)
+        typed = self._typed.get(name) if payload.content_type is not None else None
+        if typed is not None:
+            data = payload.data or b""
+            data = inflate(data, self._limit) if payload.callback is not None else data
+            typed.read(data, args, kwargs, payload.messages)  # as a worker does
+        else:
+            signature.bind(args, kwargs, typed=False)
 
     def _note(
         self, problems: dict[tuple[str, str], Problem], payload: Payload, call: tuple[str, Any, Any], text: str

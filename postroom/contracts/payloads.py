@@ -17,7 +17,7 @@ PAGE = 500
 """Jobs that are asked for in one round trip."""
 PAGE_BYTES = 2_000_000
 """Bytes of data that a page is to have: where jobs are large, it has fewer."""
-_FIELDS = ("status", "data", "p:type", "success_callback_name", "p:cause")
+_FIELDS = ("status", "data", "p:type", "success_callback_name", "p:cause", "p:messages")
 
 
 class Payload(NamedTuple):
@@ -34,6 +34,8 @@ class Payload(NamedTuple):
     """RQ's field; where it is there, RQ has saved the hash."""
     cause: bytes | None
     """What made a dead letter of it."""
+    messages: bytes | None = None
+    """The versions of the messages in its call."""
 
 
 def count(broker: Broker, queues: Collection[str] = ()) -> int:

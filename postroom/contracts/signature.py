@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 import msgspec
 
-from postroom.contracts.derive import decode, derive, supported
+from postroom.contracts.derive import decode, derive, opaque, supported
 from postroom.contracts.schema import inlined, normal
 from postroom.jobs.errors import DecodeError
 
@@ -21,9 +21,9 @@ class Signature:
     anything.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, typed: bool = True) -> None:
         parameters = inspect.signature(function).parameters.values()
-        types = _annotations(function)
+        types = _annotations(function) if typed else {}
         self._rest: Any = None
         self._others = False
         self.places: list[str] = []
@@ -32,7 +32,7 @@ class Signature:
         self.required = frozenset[str]()
         fields: list[Any] = []
         for parameter in parameters:
-            name, annotated = parameter.name, _supported(types.get(parameter.name, Any))
+            name, annotated = parameter.name, _supported(opaque(types.get(parameter.name, Any)))
             if parameter.default is None:  # `note: str = None` is written by many who mean it
                 annotated = Optional[annotated]  # noqa: UP045  of None, too
             if parameter.kind is parameter.VAR_POSITIONAL:
