@@ -1,4 +1,4 @@
-"""Postroom's no-op task in an app with everything on: tracing here, metrics by the worker's flag, events always.
+"""Postroom's no-op task with everything on: a typed argument, tracing and events here, metrics by the worker's flag.
 
 Tracing is what a busy shop would run: OpenTelemetry's SDK, one trace of a hundred sampled at the producer.
 """
@@ -24,7 +24,7 @@ _provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(0.01)))
 _provider.add_span_processor(BatchSpanProcessor(_Nowhere()))
 trace.set_tracer_provider(_provider)
 
-app = Postroom(otel=True)
+app = Postroom(otel=True, events="on")
 
 
 @app.task

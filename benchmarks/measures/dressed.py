@@ -13,7 +13,7 @@ from benchmarks.measures.drain import Drain
 from benchmarks.servers import Server
 
 METRICS = Figure("drain, metrics on", "jobs/s")
-EVERYTHING = Figure("drain, metrics, tracing and events on", "jobs/s")
+EVERYTHING = Figure("drain, typed arguments, metrics, tracing and events on", "jobs/s")
 
 
 @dataclass(frozen=True, slots=True)
