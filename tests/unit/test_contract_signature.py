@@ -135,6 +135,13 @@ def test_a_call_of_rqs_is_held_against_the_names_only() -> None:
             signature.bind(args, kwargs, typed=False)
 
 
+def test_of_a_task_that_is_not_typed_only_the_names_count() -> None:
+    signature = Signature(plain, typed=False)
+    signature.bind(["no number"], {})
+    assert signature.schema()["properties"] == {"order_id": {}, "note": {}}
+    assert signature.schema()["required"] == ["order_id"]
+
+
 def test_the_schema_is_an_object_with_the_order_of_its_parameters() -> None:
     assert Signature(plain).schema() == {
         "type": "object",
