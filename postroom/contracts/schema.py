@@ -2,8 +2,8 @@
 
 The dialect is what `msgspec.json.schema` and pydantic write (https://json-schema.org/draft/2020-12). Our own keywords:
 `x-aliases` (other names that a field is read under), `x-unknown` (an enum that takes any value), `x-positional`,
-`x-positional-only` and `x-rest` (the order of a call's arguments), `x-message` (a message class, which has a contract of
-its own).
+`x-positional-only` and `x-rest` (the order of a call's arguments), `x-message` (a message class, whose contract is its
+own).
 """
 
 import json
