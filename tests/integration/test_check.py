@@ -14,7 +14,7 @@ from rq import Queue
 
 from postroom import Burial, Postroom
 from postroom.contracts import payloads as pages
-from postroom.contracts.contract import contracts
+from postroom.contracts.contract import TASK, contracts
 from postroom.contracts.gate import Findings, Gate
 from postroom.jobs import timetable
 from tests.integration.programs import Command, burst
@@ -73,12 +73,12 @@ def test_a_new_parameter_is_for_workers_that_are_deployed_first(command: Command
     command("check", shop("order: int"), "--update")
     wider = shop("order: int, note: str = ''")
     said = command("check", wider, "--json")
-    (contract,) = said.json["contracts"]
+    (contract,) = (one for one in said.json["contracts"] if one["name"] == "receipt")  # other tests' messages stay
     assert (said.code, contract["status"], contract["mode"]) == (1, "breaking", "FULL_TRANSITIVE")
     (told,) = contract["breaks"]
     assert (told["path"], told["whom"], told["versions"]) == ("$.note", "old readers of new messages", [2, 1])
     said = command("check", wider, "--mode", "receipt=backward_transitive", "--update", "--json")
-    assert (said.code, said.json["contracts"][0]["locked"]) == (0, True)
+    assert (said.code, {one["locked"] for one in said.json["contracts"]}) == (0, {True})
     assert lock()["task"]["receipt"]["mode"] == "BACKWARD_TRANSITIVE"
     assert command("check", wider).code == 0
 
@@ -170,7 +170,7 @@ def test_what_hooks_are_called_with_is_looked_at_and_not_the_apps_to_lock(app: P
     @app.task(name="receipt")
     def receipt() -> None: ...
 
-    assert [contract.name for contract in contracts(app)] == ["receipt"]
+    assert [contract.name for contract in contracts(app) if contract.kind == TASK] == ["receipt"]
     app.enqueue("tell", {"id": "a", "queue": "mail"})
     app.enqueue("tell")
     assert [(problem.task, problem.count) for problem in looked(app).problems] == [("tell", 1)]
