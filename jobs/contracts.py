@@ -168,7 +168,10 @@ _CLASSES = kinds.StructType | kinds.DataclassType | kinds.TypedDictType | kinds.
 def _brought_up(to: Contract, document: dict[str, Any], version: int, min_reader: int) -> dict[str, Any]:
     if version > to.version:
         if min_reader > to.version:
-            raise TooNew(to.name, version, min_reader, to.version)
+            raise TooNew(
+                f"message {to.name} of version {version}, which needs a reader of version {min_reader}: "
+                f"this worker's code has version {to.version}"
+            )
         return document
     if version == to.version:
         return document

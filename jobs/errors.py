@@ -52,18 +52,7 @@ class DecodeError(MessageError, ValueError):
 
 
 class TooNew(MessageError):
-    """A message is of a version that this code may not read; code of `reader` or a newer version may."""
-
-    def __init__(self, name: str, version: int, reader: int, mine: int) -> None:
-        super().__init__(
-            f"message {name} of version {version}, which needs a reader of version {reader}: this worker's code has "
-            f"version {mine}"
-        )
-        self.name, self.version, self.reader, self.mine = name, version, reader, mine
-
-    def __reduce__(self) -> tuple[type["TooNew"], tuple[str, int, int, int]]:
-        """Survive pickling."""
-        return TooNew, (self.name, self.version, self.reader, self.mine)
+    """A message is of a version that this code may not read; code of another version may."""
 
 
 class UnknownTask(MessageError, LookupError):
