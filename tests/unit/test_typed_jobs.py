@@ -136,4 +136,4 @@ def test_an_unknown_task_waits_a_day(runner: Runner, age: float | None, verb: st
     if verb == "bury":
         assert field(outcome, "p:cause") == "unknown-task"
     else:
-        assert outcome.args[2:] == [pytest.approx(min(max(5, (age or 0) / 4), 300), abs=1), "back", 0]
+        assert outcome.args[2:] == [pytest.approx(min(max(5, (age or 0) / 4), 300), abs=1), "back", b"", 0]
