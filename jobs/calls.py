@@ -161,11 +161,6 @@ def recover(space: Keys, process: str, *, resigned: bool = False, charged: Seque
     return script("recover", texts, space, keys, args, charged)
 
 
-def still_held(space: Keys, process: str, claims: Sequence[str]) -> Call[list[bool]]:
-    """Of each claim `<id>:<token>`: has `process` not settled it?"""
-    return Call(("HMGET", space.held(process), *claims), lambda queues: [queue is not None for queue in queues])
-
-
 def promote(space: Keys, queue: str, limit: int) -> Call[int]:
     """Move due jobs to their queue; how many were due."""
     keys = {"scheduled": space.scheduled(queue), "queue": space.queue(queue)}

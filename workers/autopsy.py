@@ -66,11 +66,6 @@ def _charges(app: Postroom, runner: Runner, dead: WorkerProcess, death: Death) -
     had not settled. Not those that had a process of their own.
     """
     suspects = [job for job in dead.board.last_seen() if job.slot < dead.orders.first_isolated]
-    if not suspects:
-        return []
-    # What was settled is not read: there may be a thousand slots, each with what ran there last.
-    held = app.broker.run(calls.still_held(app.keys, dead.name, [f"{job.id}:{job.token}" for job in suspects]))
-    suspects = [job for job, is_held in zip(suspects, held, strict=True) if is_held]
     hashes = app.broker.run_many([calls.read_all(app.keys, job.id) for job in suspects])
     charges = []
     for job, stored in zip(suspects, hashes, strict=True):

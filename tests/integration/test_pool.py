@@ -209,18 +209,6 @@ def test_a_segfault_is_a_dead_letter_and_its_neighbours_finish(shop: Program, ap
     assert clean(client)
 
 
-def test_of_a_dead_process_only_what_it_still_held_is_read(shop: Program, app: Postroom, client: Any) -> None:
-    """Not what each of its slots ran last, which may be a thousand large jobs."""
-    shop.worker("jobs:app", "q", "-p", "1", "-c", "4")
-    for n in range(8):
-        assert app.enqueue("jobs.work", n, 0.05, queue="q").result(10) == n
-    client.config_resetstat()
-    crash = app.enqueue("jobs.crash", queue="q")
-    with pytest.raises(JobFailed, match="poison"):
-        crash.result(30)
-    assert client.info("commandstats")["cmdstat_hgetall"]["calls"] == 1
-
-
 def test_past_its_hard_deadline_a_job_is_killed_and_its_neighbour_runs_again(
     shop: Program, app: Postroom, client: Any
 ) -> None:
