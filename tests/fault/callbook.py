@@ -43,6 +43,7 @@ SILENT = {
     "Postroom.task", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using", "Postroom.job",
     "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker", "Postroom.listener",
     "Prepared.using", "Queue.name", "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
+    "Prepared.signature",
     "Broker.safe_url", "Broker.client", "Broker.close", "Broker.aclose", "LocalWorker.stop",
 }  # fmt: skip
 """What is public and sends nothing."""
