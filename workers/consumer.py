@@ -61,6 +61,7 @@ class Consumer:
         read: makes a claimed job ready, or its outcome where it cannot run.
         shares: for each queue, which executors its jobs go to, to begin with.
         thorough: ask a queue until it says that it is empty; in a burst nobody waits for what comes later.
+        count_claim: called when a claim has brought jobs, before the first of them begins: the process may die of it.
         tally: counts what is settled.
     """
 
@@ -74,7 +75,9 @@ class Consumer:
         *,
         thorough: bool = False,
         tally: Tally | None = None,
+        count_claim: Callable[[], None],
     ) -> None:
+        self._count_claim = count_claim
         self._broker, self._keys, self._settings, self._observers = app.broker, app.keys, app.settings, app.observers
         self._has_messages = any(task.signature and task.signature.contracts for task in app.tasks.values())
         self._choice, self._process, self._read, self._thorough = choice, process, read, thorough
@@ -92,7 +95,6 @@ class Consumer:
         self.closing = False
         self.gone = False
         """The server has given this process up: what it had are others' jobs now, and it must join again."""
-        self.claims = 0
         self.settled = 0
         self.executors: Mapping[str, Executor] = {}
 
@@ -245,7 +247,7 @@ class Consumer:
         """A claim brought these: give them to their executors."""
         if not read:
             return
-        self.claims += 1
+        self._count_claim()
         by_executor: dict[str, list[Ready]] = {}
         for one in read:
             if isinstance(one, Outcome):

@@ -128,7 +128,10 @@ class Worker:
         if board.tally is not None:
             tally = Tally(board.tally, orders.known_queues(app), {*app.tasks, *app.allowed})
         read = self._runner.read
-        self._consumer = Consumer(app, self._choice, process, read, shares, thorough=orders.burst, tally=tally)
+        burst, count = orders.burst, board.count_claim
+        self._consumer = Consumer(
+            app, self._choice, process, read, shares, thorough=burst, tally=tally, count_claim=count
+        )
         self._stops = 0
         self._leases_lost = board.leases_lost
         self._looked_at = -1
@@ -208,16 +211,14 @@ class Worker:
             return True
         if self._orders.burst and self._consumer.at_rest:
             # A job that has just ended may have enqueued another: look until a look brings nothing.
-            if self._looked_at == self._consumer.claims:
+            if self._looked_at == self._board.claims:
                 return False
-            self._looked_at = self._consumer.claims
+            self._looked_at = self._board.claims
             self._consumer.look_again()
         return None
 
     def _notice(self) -> None:
-        """How far we are, and whether our lease was lost: the board says so, or a claim's reply did."""
-        while self._board.claims < self._consumer.claims:
-            self._board.count_claim()
+        """Whether our lease was lost: the board says so, or a claim's reply did."""
         if self._board.leases_lost != self._leases_lost:
             self._leases_lost = self._board.leases_lost
             self._consumer.gone = True

@@ -199,6 +199,7 @@ def told(stored: dict[bytes, bytes], cause: str, reason: str, executions: int) -
 
 def reported(sentry: SentryServer, ids: dict[str, str]) -> None:
     """Sentry has one event of each dead letter, with its tags, and no other."""
+    assert not [event for event in sentry.of("event") if "tags" not in event]
     tags = [event["tags"] for event in sentry.of("event")]
     events = Counter((ids[found["job_id"]], found["cause"], found["attempt"]) for found in tags)
     # A process's death is none of the attempts, which its handler has used up.
