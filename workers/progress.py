@@ -28,7 +28,8 @@ class Reporter:
 
     def tell(self, run: Run, progress: Progress) -> None:
         """`run` is so far. Never waits for the server."""
-        self._news[run.id] = run, progress
+        with self._lock:
+            self._news[run.id] = run, progress
         self._some.set()
         if self._thread is None:
             with self._lock:
@@ -39,9 +40,10 @@ class Reporter:
     def _send(self) -> None:
         while self._some.wait():
             self._some.clear()
-            news, self._news = self._news, {}
+            with self._lock:  # a word that came in between would be in neither
+                news, self._news = self._news, {}
             try:
-                self._app.broker.try_many([self._call(run, progress) for run, progress in list(news.values())])
+                self._app.broker.try_many([self._call(run, progress) for run, progress in news.values()])
             except BrokerError as error:
                 log.debug("progress of %d jobs is not told: %s", len(news), error)
             time.sleep(PACE)
