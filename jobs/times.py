@@ -38,12 +38,18 @@ def parse_rq_time(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def age(text: bytes | None, now: float) -> float | None:
-    """Seconds since a time that RQ wrote; None where it is none."""
+def epoch(text: bytes | None) -> float | None:
+    """A time that RQ wrote, in seconds since the epoch; None where it is none."""
     try:
-        return max(0.0, now - parse_rq_time((text or b"").decode(errors="replace")).timestamp())
+        return parse_rq_time((text or b"").decode(errors="replace")).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def age(text: bytes | None, now: float) -> float | None:
+    """Seconds since a time that RQ wrote; None where it is none."""
+    at = epoch(text)
+    return None if at is None else max(0.0, now - at)
 
 
 def duration(text: str) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from postroom.jobs.times import parse_rq_time
+from postroom.jobs.times import epoch
 
 
 @dataclass(slots=True)
@@ -49,10 +49,8 @@ class Claimed:
     @property
     def age(self) -> float:
         """Seconds since it was made; for ever where that cannot be told."""
-        try:
-            return time.time() - parse_rq_time((self.created_at or b"").decode()).timestamp()
-        except (ValueError, OverflowError):
-            return math.inf
+        made = epoch(self.created_at)
+        return math.inf if made is None else time.time() - made
 
     @property
     def attempt(self) -> int:

@@ -45,7 +45,7 @@ from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.secrets import Veil, names_of
 from postroom.jobs.signature import Arguments, plain
-from postroom.jobs.times import MOST, parse_rq_time, rq_time
+from postroom.jobs.times import MOST, epoch, parse_rq_time, rq_time
 from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome, buried, declined, finished, released, retried
@@ -269,12 +269,7 @@ class Runner:
             headers = msgspec.json.decode(job.trace or b"{}", type=dict[str, str])
         except msgspec.MsgspecError:
             headers = {}
-        try:
-            text = job.enqueued_at or job.created_at or b""
-            enqueued = parse_rq_time(text.decode(errors="replace")).timestamp()
-        except (ValueError, OverflowError):
-            enqueued = None
-        size = len(job.data or b"")
+        size, enqueued = len(job.data or b""), epoch(job.enqueued_at or job.created_at)
         place = (job.id, job.queue, task, job.attempt, size, enqueued, headers, self.worker)
         return Execution(*place, lambda: veil or self.veil(job))
 

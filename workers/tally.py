@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from postroom.jobs import calls
-from postroom.jobs.times import parse_rq_time
+from postroom.jobs.times import epoch
 from postroom.workers.outcome import Outcome
 
 OUTCOMES = ("completed", "retried", "buried", "released", "stale")
@@ -122,7 +122,7 @@ class Tally:
         """Jobs that were enqueued together have one time."""
         kept, when = self._enqueued
         if text != kept:
-            when = _epoch(text)
+            when = epoch(text)
             self._enqueued = (text, when)
         return when
 
@@ -187,11 +187,3 @@ def _offset(at: int) -> int:
 
 def _fits(queue: str, task: str) -> bool:
     return len(queue.encode(errors="replace")) + len(task.encode(errors="replace")) < _NAMES.size
-
-
-def _epoch(text: bytes | None) -> float | None:
-    """A time that RQ wrote, in seconds since the epoch; None where it is none."""
-    try:
-        return parse_rq_time((text or b"").decode(errors="replace")).timestamp()
-    except (ValueError, OverflowError):
-        return None
