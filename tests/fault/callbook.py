@@ -40,11 +40,11 @@ DEADLINE = 5
 
 PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
-    "Postroom.task", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using", "Postroom.job",
-    "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker", "Postroom.listener",
-    "Prepared.using", "Queue.name", "Job.id", "Prepared.counter", "Prepared.name", "Prepared.options",
-    "Prepared.signature",
-    "Broker.safe_url", "Broker.client", "Broker.close", "Broker.aclose", "LocalWorker.stop",
+    "Postroom.task", "Postroom.on", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using",
+    "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker",
+    "Postroom.listener", "Prepared.using", "Queue.name", "Job.id", "Prepared.counter", "Prepared.name",
+    "Prepared.options", "Prepared.signature", "Broker.safe_url", "Broker.client", "Broker.close", "Broker.aclose",
+    "LocalWorker.stop",
 }  # fmt: skip
 """What is public and sends nothing."""
 INNER = {"Broker.run", "Broker.run_many", "Broker.try_many", "Broker.round_trip", "Broker.arun", "Broker.atry_many"}
@@ -287,8 +287,13 @@ def _told(moved: Moved | None) -> object:
     return moved and (moved.count, sorted(moved.left.items()))
 
 
+def _named(kind: type) -> set[str]:
+    """What a class has, and what those of ours have that it extends."""
+    return {name for one in kind.__mro__ if one.__module__.startswith("postroom.") for name in vars(one)}
+
+
 def missing(names: set[str]) -> list[str]:
     """Public methods that have no entry: nobody would see what a lost reply does to them."""
-    members = [(kind.__name__, name) for kind in PUBLIC for name in vars(kind)]
+    members = [(kind.__name__, name) for kind in PUBLIC for name in _named(kind)]
     found = {f"{kind}.{name}" for kind, name in members if not name.startswith("_") or name == "__len__"}
     return sorted(found - {name.partition(" ")[0] for name in names} - SILENT - INNER)
