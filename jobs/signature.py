@@ -105,24 +105,6 @@ class Signature:
         """
         return stamp(self.contracts) if self.contracts else b""
 
-    @property
-    def collected(self) -> dict[str, Any]:
-        """`types`, as a handler sees them: `*args: T` is a list of T, `**kwargs: T` a dict."""
-        found = dict(self.types)
-        for name, parameter in self._signature.parameters.items():
-            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-                found[name] = list[found[name]]  # type: ignore[valid-type]
-            elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
-                found[name] = dict[str, found[name]]  # type: ignore[valid-type]
-        return found
-
-    @property
-    def optional(self) -> set[str]:
-        """The parameters that a call may leave out."""
-        several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        parameters = self._signature.parameters.values()
-        return {one.name for one in parameters if one.default is not one.empty or one.kind in several}
-
     def read(
         self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None = None
     ) -> Arguments:

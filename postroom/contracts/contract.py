@@ -135,8 +135,12 @@ class MessageContract:
 
 
 def contracts(app: Postroom) -> Iterable[Contract]:
-    """One for each task and each message; not for hooks, whose calls are Postroom's own."""
+    """One for each task and each message; not for hooks, whose calls are Postroom's own.
+
+    Raises:
+        ConfigError: an annotation names what is not there.
+    """
     for name in sorted(app.tasks.keys() - app.hooks.keys()):
         task = app.tasks[name]
-        yield TaskContract(name, Signature(task.function, typed=task.signature is not None))
+        yield TaskContract(name, Signature(task.function, task.signature.types if task.signature else {}))
     yield from map(MessageContract, declared_messages())

@@ -74,16 +74,6 @@ def decode(document: Any, kind: Any) -> Any:
     return msgspec.convert(document, kind, str_keys=True, dec_hook=load)
 
 
-def supported(kind: Any) -> bool:
-    """Can a schema be derived for it, and can it be decoded?"""
-    try:
-        derive(kind)
-        msgspec.json.Decoder(kind)
-    except Exception:  # whatever msgspec cannot describe it cannot check
-        return False
-    return True
-
-
 def _gather(known: Any, classes: dict[Any, Any]) -> None:
     """The classes in a type, each once."""
     if isinstance(known, _CLASSES):

@@ -1,5 +1,6 @@
 """The deploy gate: would this checkout's tasks take every job that is on a server?"""
 
+import inspect
 import json
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -8,7 +9,6 @@ from itertools import chain
 from typing import Any
 
 from postroom.contracts.payloads import Payload, payloads, ticks
-from postroom.contracts.signature import Signature
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import Broker
 from postroom.jobs.codecs import decode_call, inflate
@@ -19,6 +19,7 @@ from postroom.jobs.secrets import Veil, hidden, mask, names_of
 MOST_PROBLEMS = 1000
 """Kinds of problems that are told apart; whatever else there is counts as one more."""
 _SHOWN = 300
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _UNREADABLE_BEFORE = frozenset({Cause.UNDECODABLE.encode(), Cause.UNKNOWN_TASK.encode()})
 _QUOTED = re.compile(r"b?'[^']*'|b?\"[^\"]*\"|\d+")
 """What differs from job to job in the text of an error."""
@@ -68,7 +69,7 @@ class Gate:
             **app.allowed,
             **{name: task.function for name, task in app.tasks.items()},
         }
-        self._signatures = {name: Signature(function) for name, function in self._functions.items()}
+        self._signatures = {name: inspect.signature(function) for name, function in self._functions.items()}
         self._schedules = frozenset(app.schedules)
         self._typed = {name: task.signature for name, task in app.tasks.items()}
 
@@ -110,21 +111,22 @@ class Gate:
 
     def _decode(self, payload: Payload) -> tuple[str, Any, Any]:
         kind = payload.content_type.decode(errors="replace") if payload.content_type is not None else None
-        saved_by_rq = kind is None or payload.callback is not None
-        return decode_call(payload.data, kind, saved_by_rq, self._limit)
+        return decode_call(payload.data, kind, payload.saved_by_rq, self._limit)
 
     def _bind(self, payload: Payload, name: str, args: Any, kwargs: Any) -> None:
         signature = self._signatures.get(name)
         if signature is None:
             raise DecodeError("no task of this name is declared or allowed")
-        # RQ's producers know nothing of annotations, and what they enqueue is not held against them.
-        typed = self._typed.get(name) if payload.content_type is not None else None
+        typed = self._typed.get(name)
         if typed is not None:
             data = payload.data or b""
-            data = inflate(data, self._limit) if payload.callback is not None else data
-            typed.read(data, args, kwargs, payload.messages)  # as a worker does
+            data = inflate(data, self._limit) if payload.saved_by_rq else data
+            typed.read(data, args, kwargs, payload.messages)  # as a worker does, also of what RQ's producers sent
         else:
-            signature.bind(args, kwargs, typed=False)
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:  # in Python's words
+                raise DecodeError(str(error)) from None
 
     def _note(
         self, problems: dict[tuple[str, str], Problem], payload: Payload, call: tuple[str, Any, Any], text: str
@@ -149,7 +151,7 @@ class Gate:
         signature = self._signatures.get(name)
         secret = hidden(self._functions.get(name), args, kwargs, self._names)
         if signature is not None:  # what it has no parameter for may be anything
-            secret += [place for place in range(len(args)) if place >= len(signature.places)]
-            secret += [other for other in kwargs if other not in signature.names]
+            places = [one for one in signature.parameters.values() if one.kind in _BY_PLACE]
+            secret += [*range(len(places), len(args)), *(kwargs.keys() - signature.parameters.keys())]
         shown = mask(args, kwargs, secret, self._names)
         return json.dumps(dict(zip(("args", "kwargs"), shown, strict=True)), default=str)[:_SHOWN]

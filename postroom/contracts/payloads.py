@@ -37,6 +37,11 @@ class Payload(NamedTuple):
     messages: bytes | None = None
     """The versions of the messages in its call."""
 
+    @property
+    def saved_by_rq(self) -> bool:
+        """RQ wrote the hash last: its data may be compressed."""
+        return self.content_type is None or self.callback is not None
+
 
 def count(broker: Broker, queues: Collection[str] = ()) -> int:
     """How many there are, about; `queues` as of `payloads`.

@@ -196,18 +196,25 @@ def test_jobs_of_rqs_producers(app: Postroom, client: redis.Redis) -> None:
     @app.task(name="receipt")
     def receipt(order: int) -> None: ...
 
+    @app.task(name="plain", typed=False)
+    def plain(thing: int) -> None: ...
+
     theirs = Queue("default", connection=client, serializer="json")
-    theirs.enqueue("receipt", "no number, and RQ knows no types")
+    theirs.enqueue("receipt", "no number")
+    theirs.enqueue("plain", "anything")
+    theirs.enqueue("plain", 1, 2)
     theirs.enqueue("receipt")
     theirs.enqueue("receipt", 1, 2)
     theirs.enqueue("builtins.print", 1)
     problems = {(problem.task, problem.problem) for problem in looked(app).problems}
     assert problems == {
-        ("receipt", "the call has no `order`"),
-        ("receipt", "takes 1 arguments by place, the call has 2"),
+        ("receipt", "receipt: order: expected `int`, got `str`"),
+        ("receipt", "receipt: missing a required argument: 'order'"),
+        ("receipt", "receipt: too many positional arguments"),
+        ("plain", "too many positional arguments"),
         ("builtins.print", "no task of this name is declared or allowed"),
     }
-    assert looked(app).looked == 4
+    assert looked(app).looked == 6
 
 
 def test_what_rq_may_compress_and_what_a_worker_holds_is_read(app: Postroom, client: redis.Redis) -> None:

@@ -16,7 +16,6 @@ import pytest
 from postroom import ConfigError, InvalidMessage, Postroom, Secret
 from postroom.jobs.codecs import decode_call, encode_call
 from postroom.jobs.errors import DecodeError
-from postroom.jobs.schemas import schema_of, schema_of_call
 from postroom.jobs.signature import Signature
 
 UTC_NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -282,20 +281,3 @@ def test_shapes_that_data_can_make_are_not_kept_without_end() -> None:
         kwargs = {f"k{number}": 1}
         found.read(encode_call("t", (1, "b"), kwargs), (1, "b"), kwargs)
     assert found._decoder.cache_info().currsize <= 256
-
-
-def test_the_schema_of_a_call() -> None:
-    schema = schema_of_call("shop.many", signature(many))
-    assert schema["required"] == ["a", "b"]
-    assert schema["properties"]["a"] == {"type": "integer"}
-    assert schema["properties"]["items"] == {"type": "array", "items": {"$ref": "#/$defs/Point"}}
-    assert schema["properties"]["options"]["additionalProperties"] == {"type": "string", "format": "decimal"}
-    assert schema["$defs"]["Point"]["required"] == ["x"]
-
-
-def test_the_schema_of_a_model() -> None:
-    schema = schema_of(dict[str, Item])
-    assert schema["$defs"]["Item"]["properties"]["parts"]["items"] == {"$ref": "#/$defs/Item"}
-    assert "$defs" not in schema["additionalProperties"]
-    with pytest.raises(TypeError):
-        schema_of(Session)
