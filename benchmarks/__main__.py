@@ -11,7 +11,7 @@ import click
 
 from benchmarks.contenders import BASE
 from benchmarks.environments import ROOT, Absent, environment
-from benchmarks.machine import load, machine, versions
+from benchmarks.machine import load, machine
 from benchmarks.page import has_drain, page, verdicts
 from benchmarks.report import Report
 from benchmarks.servers import SETTINGS
@@ -34,12 +34,11 @@ def main(runs: int, jobs: int, only: tuple[str, ...], seconds: int, save: bool) 
     """
     suite = Suite(only, seconds)
     suite.install()
-    own = versions()
     about: dict[str, Any] = {
         "name": "-".join(("results", *only)),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
-        "versions": {one.name: environment(one.peer).versions or own for one in suite.contenders},
+        "versions": {one.name: environment(one.peer).versions for one in suite.contenders},
         "server_settings": " ".join(setting or '""' for setting in SETTINGS),
         "runs": runs,
         "load_before": load(),

@@ -14,7 +14,7 @@ class Contender:
 
     name: str
     peer: str
-    """What `benchmarks.environments` installs it from; "" is the environment that Postroom is in."""
+    """What `benchmarks.environments` installs it from; "" is the one of Postroom's development."""
     producer: tuple[str, ...]
     """The command that does an action: it takes the action's name and its numbers, and prints the seconds it took."""
     worker: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The environments: each peer is installed into a folder of its own in `.bench/`, once for each text that pins it.
+"""The environments: each contender is installed into a folder of its own in `.bench/`, once for each text that pins it.
 
 A file `peers/<peer>.txt` is for pip, a folder `peers/<peer>/` with a package.json for npm. Ruby's peer is taken as the
 machine has it.
@@ -6,6 +6,7 @@ machine has it.
 
 import functools
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("postroom", "redis", "hiredis", "msgspec")
+"""Those of Postroom's that take part."""
 PEERS, INSTALLED = ROOT / "benchmarks/peers", ROOT / ".bench"
 
 
@@ -47,11 +50,29 @@ def environment(peer: str) -> Environment:
     """
     if not peer:
         return Environment(Path(sys.prefix), Path(sys.executable).parent, {})
+    if peer == "postroom":
+        return _postroom()
     if peer == "sidekiq":
         return _sidekiq()
     if (PEERS / peer).is_dir():
         return _from_npm(peer)
     return _from_pip(peer)
+
+
+def _postroom() -> Environment:
+    """This tree with what its users get, as the peers have it: not what its development needs besides."""
+    folder, pins = INSTALLED / "postroom", ROOT / "pyproject.toml"
+    python = str(folder / "bin/python")
+
+    def install() -> None:
+        _run(sys.executable, "-m", "venv", str(folder))
+        _run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", str(ROOT))
+
+    _once(folder, f"{sys.version}\n{pins.read_text()}", install)
+    listed = json.loads(_run(python, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"))
+    found = {package["name"]: package["version"] for package in listed}
+    versions = {"python": platform.python_version(), **{name: found[name] for name in PACKAGES}}
+    return Environment(folder, folder / "bin", versions)
 
 
 def _from_pip(peer: str) -> Environment:

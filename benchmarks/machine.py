@@ -3,10 +3,7 @@
 import os
 import platform
 import re
-from importlib.metadata import version
 from pathlib import Path
-
-PACKAGES = ("postroom", "redis", "hiredis", "msgspec")
 
 
 def machine() -> str:
@@ -14,11 +11,6 @@ def machine() -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return f"{_processor()}, {cores} cores, {memory:.0f} GB, {platform.system()} {platform.release().split('-')[0]}"
-
-
-def versions() -> dict[str, str]:
-    """Python and the packages of Postroom's own environment that take part."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def load() -> float:

@@ -4,7 +4,7 @@ from benchmarks.contender import Contender, entries, python
 
 POSTROOM = Contender(
     name="Postroom",
-    peer="",
+    peer="postroom",
     producer=python("postroom_app"),
     worker=("postroom", "worker", "benchmarks.apps.postroom_app:app", "-p", "{processes}"),
     finished=entries("rq:finished:default"),

@@ -33,7 +33,8 @@ class Dressed:
         """As the plain drain."""
         command = ("postroom", "worker", f"benchmarks.apps.{self.app}:app", "-p", "{processes}")
         port = ("--metrics-port", str(_free_port()))
-        dressed = replace(contender, producer=python(self.app), worker=(*command, *port))
+        # That Postroom's development is in, with the SDK of OpenTelemetry.
+        dressed = replace(contender, peer="", producer=python(self.app), worker=(*command, *port))
         return Drain(self.name, self.rate).run(dressed, server, jobs)
 
 
