@@ -32,8 +32,13 @@ links:
 demo: $(STAMP)  ## the main job on real input: parse every file of Python's own standard library
 	@$(BIN)/postroom demo
 
-test: $(STAMP)  ## every test, on a real server of their own
+test: $(STAMP)  ## every test, on real servers of their own; or those that ARGS names
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest tests/fault  # first and alone: it judges tenths of a second
+	@$(BIN)/python -m pytest -n 2 tests/unit tests/lua tests/integration
+endif
 
 check: $(STAMP) links  ## ruff, mypy strict, import-linter, house rules
 	@$(BIN)/ruff check .

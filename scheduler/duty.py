@@ -10,6 +10,9 @@ from postroom.jobs.errors import BrokerError, Unavailable
 
 log = logging.getLogger("postroom.scheduler")
 
+AWAY = "The duties"
+"""Who is named where the server is away: all of them."""
+
 
 class Duty(Protocol):
     """One duty. All have this shape; each is a file of its own."""
@@ -32,7 +35,6 @@ class Rounds:
         self._app, self._duties = app, duties
         self._stopped = threading.Event()
         self._failing: set[str] = set()
-        self._begun: set[Duty] = set()
         self._threads = [
             threading.Thread(target=self._go, args=(duty,), name=f"postroom-{type(duty).__name__.lower()}", daemon=True)
             for duty in duties
@@ -40,18 +42,20 @@ class Rounds:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """End after the round under way. A process that has lived for less than one, as a burst may, makes it now."""
+    def stop(self, *, last: bool = False) -> None:
+        """End after the round under way; with `last` after one more of each duty, while the server is there.
+
+        A burst wants it: what it did a moment ago, nobody else may be there to tell.
+        """
         self._stopped.set()
         for thread in self._threads:
             thread.join()
-        for duty in self._duties:
-            if duty not in self._begun and not self._round(duty):
+        for duty in self._duties if last else ():
+            if not self._round(duty) and AWAY in self._failing:
                 return
 
     def _go(self, duty: Duty) -> None:
         while not self._stopped.wait(duty.every):
-            self._begun.add(duty)
             self._round(duty)
 
     def _round(self, duty: Duty) -> bool:
@@ -59,9 +63,9 @@ class Rounds:
         try:
             duty.do(self._app)
         except Exception as error:  # whatever was wrong with this round, the next one may do
-            self._say_once("The duties" if isinstance(error, Unavailable) else name, error)
+            self._say_once(AWAY if isinstance(error, Unavailable) else name, error)
             return False
-        self._failing -= {"The duties", name}
+        self._failing -= {AWAY, name}
         return True
 
     def _say_once(self, who: str, error: Exception) -> None:

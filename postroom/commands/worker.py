@@ -98,5 +98,5 @@ def _run(app: Postroom, pool: Pool, orders: Orders, asked: Sequence[Duty]) -> No
         try:
             pool.run()
         finally:
-            rounds.stop()
+            rounds.stop(last=orders.burst)
             app.observers.flush(FLUSH)

@@ -87,6 +87,10 @@ class History:
         """A transition was heard of."""
         self._write("events", "".join(f"{what} {job_id} {_now():.6f}\n" for job_id in job_ids))
 
+    def note(self, name: str, text: str) -> None:
+        """A line of a case's own."""
+        self._write(name, f"{text}\n")
+
     def _write(self, name: str, text: str) -> None:
         if not text:
             return
@@ -117,11 +121,14 @@ class History:
         """What was published, in that order."""
         return [Event(w[0], w[1], float(w[2])) for w in self._lines("events")]
 
-    def _lines(self, name: str) -> Iterator[list[str]]:
+    def notes(self, name: str) -> list[str]:
+        """A case's own lines, in that order."""
         path = self.folder / name
-        if path.exists():
-            for line in path.read_text().splitlines():
-                yield line.split()
+        return path.read_text().splitlines() if path.exists() else []
+
+    def _lines(self, name: str) -> Iterator[list[str]]:
+        for line in self.notes(name):
+            yield line.split()
 
 
 def _now() -> float:

@@ -52,7 +52,7 @@ class Trial:
         self.began = time.monotonic()
         self._producers: list[tuple[Process, int]] = []
         self._program = Program(self.folder, url)
-        self._environ = {
+        self.environ = {
             "RQ_KEY_PREFIX": self.prefix,
             FOLDER: str(self.folder),
             "PYTHONPATH": str(ROOT),
@@ -63,11 +63,11 @@ class Trial:
 
     def pool(self, *arguments: str, **environ: str) -> Process:
         """Start `postroom worker` on all queues, and wait until it takes jobs."""
-        return self._program.worker(self.program, *self.queues, *arguments, **{**self._environ, **environ})
+        return self._program.worker(self.program, *self.queues, *arguments, **{**self.environ, **environ})
 
     def start(self, *arguments: str, **environ: str) -> Process:
         """Start Python with these arguments, as part of the case."""
-        return self._program.start(*arguments, **{**self._environ, **environ})
+        return self._program.start(*arguments, **{**self.environ, **environ})
 
     def produce(self, count: int, task: str = "work", args: Sequence[object] = (), *, batch: int = 1) -> Process:
         """Start a producer of `count` jobs."""

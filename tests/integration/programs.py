@@ -145,10 +145,14 @@ AT_ONCE = {"POSTROOM_UNKNOWN_TASK_TTL": "0"}
 
 
 class Program:
-    """A user's folder with modules, and the processes that run there."""
+    """A user's folder with modules, and the processes that run there.
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
+    Args:
+        python: the interpreter, which belongs to an environment.
+    """
+
+    def __init__(self, folder: Path, url: str, python: str = sys.executable) -> None:
+        self.folder, self.url, self._python = folder, url, python
         self._processes: list[Process] = []
 
     def write(self, name: str, source: str) -> None:
@@ -167,7 +171,7 @@ class Program:
     def start(self, *arguments: str, **environ: str) -> Process:
         """Start Python with these arguments."""
         log = self.folder / f"process-{len(self._processes)}.log"
-        started = Process([sys.executable, *arguments], self.folder, self.environ(**environ), log)
+        started = Process([self._python, *arguments], self.folder, self.environ(**environ), log)
         self._processes.append(started)
         return started
 
@@ -180,7 +184,7 @@ class Program:
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments to its end."""
         return subprocess.run(
-            [sys.executable, *arguments],
+            [self._python, *arguments],
             cwd=self.folder,
             env=self.environ(**environ),
             capture_output=True,

@@ -209,14 +209,16 @@ def test_two_pools(program: Program, app: Postroom) -> None:
     assert sorted(told.read_text().splitlines()) == sorted(f"{job_id} ValueError: no address" for job_id in ids)
 
 
-def test_a_burst_that_is_shorter_than_a_round_is_told(program: Program, app: Postroom, client: redis.Redis) -> None:
+@pytest.mark.parametrize("seconds", [0, 1.3])
+def test_what_a_burst_did_last_is_told(program: Program, app: Postroom, client: redis.Redis, seconds: float) -> None:
+    """Also where it is shorter than a round, and where it ends between two."""
     program.write(
         "jobs.py",
-        "from postroom import Postroom\napp = Postroom()\n"
-        "@app.task(queue='mail', retry=None)\ndef send():\n    raise ValueError('no')\n"
+        "import time\nfrom postroom import Postroom\napp = Postroom()\n"
+        "@app.task(queue='mail', retry=None)\ndef send(seconds):\n    time.sleep(seconds)\n    raise ValueError('no')\n"
         "@app.on_dead\ndef tell(burial):\n    pass\n",
     )
-    app.using("jobs.send", queue="mail").enqueue_many([()] * 3)
+    app.using("jobs.send", queue="mail").enqueue_many([(seconds,)] * 3)
     worker = program.start("-m", "postroom", "worker", "jobs:app", "mail", "--burst")
     assert worker.wait() == 0, worker.log
     assert client.llen("rq:queue:alerts") == 3

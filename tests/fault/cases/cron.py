@@ -46,6 +46,8 @@ def ticked(case: str, ground: Ground, count: int, seconds: int, **environ: str) 
         schedulers = [begun(trial, skew, **environ) for skew in SKEWS]
         strokes = strike(trial, schedulers, first + seconds - 1) if not environ else math.inf
         ended = trial.wait(lambda: min(waited_for(trial).values()) >= first + seconds, 30)
+        if environ:  # schedulers that were slow to come up had no chance yet
+            trial.wait(lambda: repeated(trial), 60)
         for process in schedulers:
             process.kill()
         time.sleep(0.5)  # what they have sent is heard
@@ -58,9 +60,8 @@ def ticked(case: str, ground: Ground, count: int, seconds: int, **environ: str) 
         pool.wait(40)
         trial.recorder.stop()
         verdict = trial.judged(judge(trial.case, trial.seed, trial.history, None))
-        starts = Counter(run.job_id for run in trial.history.all_runs() if run.what == "start")
-        verdict.red += some("ran twice", [job_id for job_id, times in starts.items() if times > 1])
-        verdict.red += some("came though nobody expected them", sorted(starts.keys() - set(expected)))
+        verdict.red += some("ran twice", repeated(trial))
+        verdict.red += some("came though nobody expected them", sorted(started(trial).keys() - set(expected)))
         verdict.red += [] if ended and rested else [f"all ticks were made: {ended}, and at rest: {rested}"]
         verdict.red += [] if strokes >= min(seconds / 2, 4) else [f"only {strokes} strokes"]
         return verdict
@@ -106,6 +107,16 @@ def strike(trial: Trial, schedulers: list[Process], until: int) -> int:
     if standing is not None:
         standing.signal(signal.SIGCONT)
     return strokes
+
+
+def started(trial: Trial) -> Counter[str]:
+    """How often each job has begun."""
+    return Counter(run.job_id for run in trial.history.all_runs() if run.what == "start")
+
+
+def repeated(trial: Trial) -> list[str]:
+    """The jobs that have begun more than once."""
+    return [job_id for job_id, times in started(trial).items() if times > 1]
 
 
 def waited_for(trial: Trial) -> dict[str, float]:

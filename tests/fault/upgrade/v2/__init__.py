@@ -1,0 +1,1 @@
+"""The source tree of version 2."""
