@@ -4,12 +4,15 @@ They stand beside the work, never in its way: what one of them raises is logged 
 none nothing is computed for them.
 """
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
+
+import msgspec
 
 from postroom.jobs.failure import Cause, Failure
 from postroom.jobs.secrets import Veil
@@ -113,11 +116,11 @@ class Observers:
 
     def processing(self, execution: Execution) -> AbstractContextManager[object]:
         """Around the handler."""
-        first, *rest = self
-        if not rest:  # as usual: this runs for each job
-            return _Guard(first.processing, execution)
+        observers = (*everywhere, *self._own)
+        if len(observers) == 1:  # as usual: this runs for each job
+            return _Guard(observers[0].processing, execution)
         stack = ExitStack()
-        for observer in (first, *rest):
+        for observer in observers:
             stack.enter_context(_Guard(observer.processing, execution))
         return stack
 
@@ -132,6 +135,15 @@ class Observers:
             _guarded(observer.flush, seconds)
 
 
+@functools.lru_cache(maxsize=64)  # jobs that were enqueued together have the same
+def read_headers(text: bytes) -> Mapping[str, str]:
+    """What the producer's observers sent along; nothing where that cannot be read."""
+    try:
+        return MappingProxyType(msgspec.json.decode(text, type=dict[str, str]))
+    except msgspec.MsgspecError:
+        return MappingProxyType({})
+
+
 class _Guard(AbstractContextManager[Any]):
     """A context manager that raises nothing of its own, made by `make(told)`."""
 
@@ -140,25 +152,32 @@ class _Guard(AbstractContextManager[Any]):
         self._manager: AbstractContextManager[Any] | None = None
 
     def __enter__(self) -> Any:
-        return _guarded(self._enter)
+        try:
+            manager = self._make(self._told)
+            entered = manager.__enter__()
+        except Exception as error:
+            _say(self._make, error)
+            return None
+        self._manager = manager
+        return entered
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._manager is not None:
-            _guarded(self._manager.__exit__, kind, error, traceback)
-
-    def _enter(self) -> Any:
-        manager = self._make(self._told)
-        entered = manager.__enter__()
-        self._manager = manager
-        return entered
+            try:
+                self._manager.__exit__(kind, error, traceback)
+            except Exception as other:
+                _say(self._manager.__exit__, other)
 
 
-def _guarded(call: Callable[..., Any], *args: Any) -> Any:
+def _guarded(call: Callable[..., Any], *args: Any) -> None:
     try:
-        return call(*args)
+        call(*args)
     except Exception as error:
-        # Without its text and its traceback: they may hold what the observer was told.
-        log.warning("an observer failed in %s: %s", getattr(call, "__qualname__", call), type(error).__qualname__)
-        return None
+        _say(call, error)
+
+
+def _say(call: Callable[..., Any], error: Exception) -> None:
+    # Without its text and its traceback: they may hold what the observer was told.
+    log.warning("an observer failed in %s: %s", getattr(call, "__qualname__", call), type(error).__qualname__)

@@ -1,11 +1,15 @@
 """Times as RQ writes them: UTC, microseconds, a trailing Z. Durations as people write them."""
 
+import functools
 import re
 import time
 from datetime import UTC, datetime
 
 MOST = 10**10
 """The longest duration: three hundred years, in seconds. The server's own sums overflow somewhere beyond."""
+
+_LONGEST = 40
+"""More characters no time has."""
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 """Seconds of a unit."""
@@ -40,8 +44,13 @@ def parse_rq_time(text: str) -> datetime:
 
 def epoch(text: bytes | None) -> float | None:
     """A time that RQ wrote, in seconds since the epoch; None where it is none."""
+    return _epoch(text) if text and len(text) <= _LONGEST else None
+
+
+@functools.lru_cache(maxsize=64)  # jobs that were enqueued together have one
+def _epoch(text: bytes) -> float | None:
     try:
-        return parse_rq_time((text or b"").decode(errors="replace")).timestamp()
+        return parse_rq_time(text.decode(errors="replace")).timestamp()
     except (ValueError, OverflowError):
         return None
 

@@ -40,7 +40,7 @@ from postroom.jobs.failure import (
     sendable,
 )
 from postroom.jobs.interop import unreadable_fields
-from postroom.jobs.observers import Execution, Report
+from postroom.jobs.observers import Execution, Report, read_headers
 from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.secrets import Veil, names_of
@@ -265,10 +265,7 @@ class Runner:
             return ""
 
     def _execution(self, job: Claimed, task: str, veil: Veil | None = None) -> Execution:
-        try:
-            headers = msgspec.json.decode(job.trace or b"{}", type=dict[str, str])
-        except msgspec.MsgspecError:
-            headers = {}
+        headers = read_headers(job.trace or b"{}")
         size, enqueued = len(job.data or b""), epoch(job.enqueued_at or job.created_at)
         place = (job.id, job.queue, task, job.attempt, size, enqueued, headers, self.worker)
         return Execution(*place, lambda: veil or self.veil(job))

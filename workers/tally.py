@@ -96,7 +96,6 @@ class Tally:
         self._known: dict[str, dict[str, tuple[int, Row]]] = {}
         """The same by queue, then task, of what is declared: counting a job is one look."""
         self._outages = 0
-        self._enqueued: tuple[bytes | None, float | None] = (None, None)
 
     def count(self, part: Sequence[Outcome], replies: Sequence[str]) -> None:
         """Outcomes of one verb and queue, and what the server said to each."""
@@ -108,7 +107,7 @@ class Tally:
             if found is None:
                 found = self._row(queue, job.task)
             at, row = found
-            row.count(outcome, _STALE if reply == calls.STALE else place, self._when(job.enqueued_at or job.created_at))
+            row.count(outcome, _STALE if reply == calls.STALE else place, epoch(job.enqueued_at or job.created_at))
             touched[at] = row
         for at, row in touched.items():
             _ROW.pack_into(self._memory, _offset(at) + _NAMES.size, *row.cells)
@@ -117,14 +116,6 @@ class Tally:
         """The server was not reached, for the first time since it was."""
         self._outages += 1
         self._write_head()
-
-    def _when(self, text: bytes | None) -> float | None:
-        """Jobs that were enqueued together have one time."""
-        kept, when = self._enqueued
-        if text != kept:
-            when = epoch(text)
-            self._enqueued = (text, when)
-        return when
 
     def _row(self, queue: str, task: str) -> tuple[int, Row]:
         """The row of this queue and task; begun where it is the first time."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from opentelemetry import context, propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, Link, Span, SpanKind, Status, StatusCode
 
 from postroom.jobs.app import Postroom
 from postroom.jobs.observers import Execution, Observer, Publication, Report
@@ -32,7 +32,7 @@ class OtelObserver(Observer):
 
     def __init__(self) -> None:
         self._tracer = trace.get_tracer("postroom")
-        self._last: tuple[Mapping[str, str], Context | None, list[Link]] = ({}, None, [])
+        self._last = _Producer({})
 
     @contextmanager
     def publishing(self, publication: Publication) -> Iterator[Mapping[str, str]]:
@@ -71,52 +71,60 @@ class OtelObserver(Observer):
             flush(int(seconds * 1000))
 
     def _begin(self, execution: Execution, started: float | None = None) -> Span:
-        parent, links = self._producer(execution.headers)
+        producer = self._last
+        if producer.headers != execution.headers:  # jobs that were enqueued together have one
+            self._last = producer = _Producer(execution.headers)
+        if producer.dropped is not None:
+            return producer.dropped
         span = self._tracer.start_span(
             f"process {execution.queue}",
-            parent,
+            producer.context,
             SpanKind.CONSUMER,
             _attributes("process", "process", execution.queue, execution.task),
-            links,
+            producer.links,
             None if started is None else int(started * 1e9),
         )
-        if span.is_recording():  # most are not, where traces are sampled
+        if span.is_recording():
             span.set_attribute("messaging.message.id", execution.id)
             span.set_attribute("messaging.message.body.size", execution.size)
             span.set_attribute("messaging.client.id", execution.worker)
             span.set_attribute("postroom.attempt", execution.attempt)
             if execution.enqueued is not None:
                 span.set_attribute("postroom.wait", max(0.0, (started or time.time()) - execution.enqueued))
+        elif producer.unsampled:
+            producer.dropped = span
         return span
 
-    def _producer(self, headers: Mapping[str, str]) -> tuple[Context | None, list[Link]]:
-        """The context of what enqueued a job, and a link to it. Jobs that were enqueued together have one."""
-        known, parent, links = self._last
-        if headers != known:
-            parent, links = None, []
-            if headers:
-                parent = propagate.extract(headers)
-                producer = trace.get_current_span(parent).get_span_context()
-                links = [Link(producer)] if producer.is_valid else []
-            self._last = (headers, parent, links)
-        return parent, links
+
+class _Producer:
+    """What enqueued a job: its context, and a link to it.
+
+    Where its trace is not sampled and the sampler drops a span in it, the other spans of this trace are dropped, too,
+    without asking: most traces are not sampled, and asking takes longer than all else that is done for a job.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.headers = headers
+        self.context: Context | None = propagate.extract(headers) if headers else None
+        told = trace.get_current_span(self.context).get_span_context() if self.context else INVALID_SPAN_CONTEXT
+        self.links = [Link(told)] if told.is_valid else []
+        self.unsampled = told.is_valid and not told.trace_flags.sampled
+        self.dropped: Span | None = None
 
 
 class _Processing(AbstractContextManager[None]):
     """A span around a handler. Not `trace.use_span`: what the handler raises is told by `failed`, without secrets, and
-    this runs for each job.
+    this runs for each job. Nothing is set back: the context is the job's own, and goes with it.
     """
 
     def __init__(self, job_id: str, span: Span) -> None:
         self._job_id, self._span = job_id, span
 
     def __enter__(self) -> None:
-        self._context = context.attach(trace.set_span_in_context(self._span))
-        self._token = _running.set((self._job_id, self._span))
+        context.attach(trace.set_span_in_context(self._span))
+        _running.set((self._job_id, self._span))
 
     def __exit__(self, *_: object) -> None:
-        _running.reset(self._token)
-        context.detach(self._context)
         self._span.end()
 
 
