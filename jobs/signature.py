@@ -48,6 +48,8 @@ class Signature:
         self._task, self._signature = task, signature
         self._names_in_reach = getattr(inspect.unwrap(function), "__globals__", {})
         self._decoder = lru_cache(maxsize=SHAPES)(self._make_decoder)
+        self._exact = lru_cache(maxsize=SHAPES)(self._make_exact)
+        self._expected: tuple[Callable[[bytes], Any], tuple[str, ...]] | None = None
         places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         parameters = signature.parameters.values()
         self._by_place = [parameter.name for parameter in parameters if parameter.kind in places]
@@ -128,6 +130,28 @@ class Signature:
             raise DecodeError(f"{self._task}: {self._told(error)}") from error
         return by_place, by_name
 
+    def expect(self, count: int, names: tuple[str, ...]) -> None:
+        """Calls are made with so many arguments by place, and these by name: the next one will be, too."""
+        if self._by_name.issuperset(names):
+            self._expected = self._exact(count, names), names
+
+    def read_expected(self, data: bytes, stamped: bytes | None) -> Arguments | None:
+        """`read` for a call that is made as was expected; None for every other, and for what `read` must judge.
+
+        It takes one decoding, where `read` wants another one before, which tells how the call is made.
+
+        Raises:
+            ConfigError: as `types`.
+        """
+        if self._expected is None or (self.stamp and stamped != self.stamp):
+            return None
+        decode, names = self._expected
+        try:
+            _, _, by_place, by_name = decode(data)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        return by_place, dict(zip(names, msgspec.structs.astuple(by_name), strict=True)) if names else {}
+
     def check(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Will a worker be able to read this call?
 
@@ -145,9 +169,19 @@ class Signature:
             self._signature.bind(*range(count), **dict.fromkeys(names))
         except TypeError as error:  # in Python's words
             raise DecodeError(f"{self._task}: {error}") from None
-        by_place = tuple(self.types[self._name_at(at)] for at in range(count))
         by_name = {name: self.types[name if name in self._by_name else self._rest[_BY_NAME]] for name in names}
-        call: Any = tuple.__class_getitem__((str, None, tuple.__class_getitem__(by_place), fields("keywords", by_name)))
+        return self._decoder_of(count, fields("keywords", by_name))
+
+    def _make_exact(self, count: int, names: tuple[str, ...]) -> Callable[[bytes], Any]:
+        """A decoder that takes no call with other names: a TypedDict leaves out what it does not know."""
+        there = [(f"f{at}", self.types[name]) for at, name in enumerate(names)]
+        renamed = {field: name for (field, _), name in zip(there, names, strict=True)}
+        by_name = msgspec.defstruct("keywords", there, rename=renamed, forbid_unknown_fields=True)
+        return self._decoder_of(count, by_name)
+
+    def _decoder_of(self, count: int, by_name: Any) -> Callable[[bytes], Any]:
+        by_place = tuple(self.types[self._name_at(at)] for at in range(count))
+        call: Any = tuple.__class_getitem__((str, None, tuple.__class_getitem__(by_place), by_name))
         return msgspec.json.Decoder(call, dec_hook=load).decode
 
     def _brought_up(self, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes) -> bytes:

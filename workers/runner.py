@@ -45,9 +45,10 @@ from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.secrets import Veil, names_of
 from postroom.jobs.signature import Arguments, plain
-from postroom.jobs.times import MOST, epoch, parse_rq_time, rq_time
+from postroom.jobs.times import MOST, epoch, is_rq_time, rq_time
 from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
+from postroom.workers.expected import Expected
 from postroom.workers.outcome import Outcome, buried, declined, finished, released, retried
 from postroom.workers.progress import Reporter
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
@@ -73,6 +74,7 @@ class Runner:
         self.secret_names = names_of(app.settings.secret_names)
         """Patterns of names of secret arguments."""
         self._executors: dict[Callable[..., Any], str] = {}
+        self._expected = Expected(app)
         self._tell = Reporter(app, worker).tell
 
     def read(self, job: Claimed) -> Ready | Outcome:
@@ -110,9 +112,12 @@ class Runner:
     def veil(self, job: Claimed) -> Veil:
         """What hides the secrets of a job's call. Never raises: of a call that cannot be read nothing is known."""
         try:
-            name, args, kwargs = decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
+            name, args, kwargs = self._decode(job)
         except MessageError:
-            return Veil(names=self.secret_names)
+            expected = self._expected.read(job)  # where no type names what is wrong with it
+            if expected is None:
+                return Veil(names=self.secret_names)
+            name, args, kwargs = expected[0], *plain(expected[1:])
         task = self._app.tasks.get(name)
         function = task.function if task else self._app.allowed.get(name)
         try:
@@ -208,7 +213,7 @@ class Runner:
         more = {"p:task": task[:ERROR_LIMIT], **(fields or {})}  # of an unknown one it may be anything
         if veil.hidden:
             more["p:secret"] = msgspec.json.encode(veil.hidden)  # for whoever shows its arguments
-        if not _is_date(created_at):
+        if not is_rq_time(created_at):
             more["created_at"] = rq_time()
         ttl = self._settings.failure_ttl if ttl is None else ttl
         return buried(job, cause, failure, more, ttl, entry, happened=happened)
@@ -301,11 +306,14 @@ class Runner:
         alone = ISOLATED if job.deaths and self._can_isolate else ""
         if job.made_by_rq:
             return Ready(job, "", alone or THREAD, 0.0, 0)
-        name, args, kwargs = self._decode(job)
+        self._check(job)
+        expected = self._expected.read(job)
+        name, args, kwargs = expected or self._decode(job)
         job.task = name
         function = self._app.function(name)
         try:
-            args, kwargs = self._typed(job, name, args, kwargs)
+            if expected is None:
+                args, kwargs = self._typed(job, name, args, kwargs)
         except TooNew as error:
             return self._declined(job, name, error, {"p:waits": str(error)})
         except DecodeError as error:
@@ -314,15 +322,17 @@ class Runner:
         executor = alone or self._executors.get(function) or self._choose(name, function)
         return Ready(job, name, executor, self._timeout(job, name), self._result_ttl(job, name), function, args, kwargs)
 
-    def _decode(self, job: Claimed) -> tuple[str, Any, Any]:
+    def _check(self, job: Claimed) -> None:
         if job.content_type == "foreign":
             raise DecodeError(
                 "a key of another type stood where the job's hash belongs; it was put aside as "
                 f"{self._app.keys.foreign(job.id)}"
             )
         created_at = (job.created_at or b"").decode(errors="replace")
-        if created_at and not _is_date(created_at):
+        if created_at and not is_rq_time(created_at):
             raise DecodeError(f"created_at={created_at[:60]!r} is no date")
+
+    def _decode(self, job: Claimed) -> tuple[str, Any, Any]:
         return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
 
     def _typed(self, job: Claimed, name: str, args: Any, kwargs: Any) -> Arguments:
@@ -332,7 +342,9 @@ class Runner:
         if signature is None or job.data is None:
             return args, kwargs
         data = inflate(job.data, self._limit) if job.saved_by_rq else job.data
-        return signature.read(data, args, kwargs, job.messages)
+        typed = signature.read(data, args, kwargs, job.messages)
+        self._expected.learn(job, name, signature, args, tuple(kwargs))
+        return typed
 
     def _declined(self, job: Claimed, name: str, why: MessageError, fields: Mapping[str, Any] | None = None) -> Outcome:
         log.info("job %s (%s) is declined: %s", job.id, name, why)
@@ -365,14 +377,6 @@ class Runner:
 def _resumed(job: Claimed) -> dict[str, Any]:
     """It was declined before, and is no more: what it waits for now is something else."""
     return {"p:waits": ""} if job.waits else {}
-
-
-def _is_date(text: str) -> bool:
-    try:
-        parse_rq_time(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _stored(field: str, text: bytes) -> float:
