@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from postroom.jobs.codecs import JSON, encode_call
+from postroom.jobs.context import current
 from postroom.jobs.errors import Rejected
 from postroom.jobs.options import Options, seconds, whole_seconds
 from postroom.jobs.signature import Signature
@@ -89,8 +90,8 @@ def batch_of_one(
         EncodeError: an argument that the codec cannot carry, or that is not of its parameter's type.
         Rejected: the call is larger than `limit`.
     """
-    batch = Batch(_fields(options, rq_time(at), signature))
-    data = _data(name, args, kwargs, limit, signature)
+    data, stamped = _data(name, args, kwargs, limit, signature)
+    batch = Batch(_fields(options, rq_time(at), stamped))
     if options.job_id is None:
         batch.add(os.urandom(_ID).hex(), "", data)
     else:
@@ -111,14 +112,15 @@ def batches(
 ) -> Iterator[Batch]:
     """Many calls in batches for one script each, bounded by number and bytes, made when asked for."""
     batch: Batch | None = None
-    ids = ""
+    ids, last = "", b""
     for args in calls:
-        data = _data(name, args, {}, limit, signature)
-        if batch and batch.size + len(data) > BATCH_BYTES:
+        data, stamped = _data(name, args, {}, limit, signature)
+        if batch and (batch.size + len(data) > BATCH_BYTES or stamped != last):
             yield batch
             batch = None
         if batch is None:
-            batch = Batch(_fields(options, rq_time(time.time()), signature))
+            batch = Batch(_fields(options, rq_time(time.time()), stamped))
+            last = stamped
             ids = os.urandom(_ID * BATCH_JOBS).hex()
         start = 2 * _ID * len(batch.ids)
         batch.add(ids[start : start + 2 * _ID], "", data)
@@ -129,25 +131,40 @@ def batches(
         yield batch
 
 
-def _data(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int, signature: Signature | None) -> bytes:
-    data = encode_call(name, args, kwargs)
+def _data(
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int, signature: Signature | None
+) -> tuple[bytes, bytes]:
+    """The encoded call, and its stamp."""
+    data, stamped = encode_call(name, args, kwargs), signature.stamp if signature else b""
+    run = current.get(None)
+    sent_on = run is not None and run.origins is not None
+    if run is not None and run.origins is not None:
+        # What this job's handler got and sends on holds all that was in it, also what its code does not know.
+        laying = run.origins.laying()
+        by_place = [laying.document(value) for value in args]
+        by_name = {key: laying.document(value) for key, value in kwargs.items()}
+        stamped = signature.stamp_of(run.origins, laying, by_place, by_name) if signature else b""
+        args = [laying.as_it_came(*pair) for pair in zip(args, by_place, strict=True)]
+        kwargs = {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}
+        data = encode_call(name, args, kwargs)
     if len(data) > limit:
         raise Rejected(
             f"{name}: the call has {len(data):,} bytes, the limit is {limit:,} (payload_limit): "
             "store the large part elsewhere and send its name"
         )
     if signature is not None:
-        signature.check(data, args, kwargs)
-    return data
+        signature.check(data, args, kwargs, sent_on=sent_on)
+        data = signature.written(data, stamped)
+    return data, stamped
 
 
-def _fields(options: Options, at: str, signature: Signature | None = None) -> list[Any]:
+def _fields(options: Options, at: str, stamped: bytes = b"") -> list[Any]:
     """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
     status = "scheduled" if scheduled else "queued"
     fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", JSON]
-    if signature is not None and signature.stamp:
-        fields += ("p:messages", signature.stamp)
+    if stamped:
+        fields += ("p:messages", stamped)
     if not scheduled:
         fields += ["enqueued_at", at]
     if scheduled and options.at_front:

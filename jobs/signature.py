@@ -10,17 +10,28 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from types import SimpleNamespace
-from typing import Any, TypedDict, Union, get_type_hints
+from typing import Any, TypedDict
 from uuid import UUID
 
 import msgspec
 from msgspec import inspect as kinds
 
+from postroom.jobs.annotations import ANYTHING, NotThereYet, parts_of, type_of
 from postroom.jobs.codecs import encode_call
-from postroom.jobs.contracts import Contract, brought_up, contract_of, read_stamp, stamp
-from postroom.jobs.errors import ConfigError, DecodeError, InvalidMessage
-from postroom.jobs.models import dump, is_model, load
+from postroom.jobs.contracts import (
+    Contract,
+    brought_down,
+    brought_up,
+    contract_of,
+    known_value,
+    message_of,
+    read_stamp,
+    stamp,
+    with_each,
+)
+from postroom.jobs.errors import DecodeError, InvalidMessage
+from postroom.jobs.models import dump, load
+from postroom.jobs.origins import Laying, Origins
 
 SHAPES = 256
 """Ways of calling a task (how many arguments by place, which by name) whose decoders are kept."""
@@ -28,13 +39,8 @@ SHAPES = 256
 _PLACE = re.compile(r"(?P<what>.*) - at `(?P<key>key` in `)?\$\[(?P<part>[23])\](?P<path>.*)`", re.DOTALL)
 _AT = re.compile(r"\[(\d+)\](.*)", re.DOTALL)
 _AS_THEY_ARE = (bytes, bytearray, datetime, date, time, timedelta, Decimal, UUID)
-_UNTYPED = "or declare the task with typed=False: then nothing is checked, and the handler gets plain values"
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
-
-
-class _NotThereYet(ConfigError):
-    """An annotation names what is not declared, which may come."""
 
 
 class Signature:
@@ -64,12 +70,12 @@ class Signature:
                 is asked for by `types`.
         """
         signature = inspect.signature(function)
-        if all(parameter.annotation in _ANYTHING for parameter in signature.parameters.values()):
+        if all(parameter.annotation in ANYTHING for parameter in signature.parameters.values()):
             return None
         found = cls(task, function, signature)
         try:
             found.types  # noqa: B018
-        except _NotThereYet:
+        except NotThereYet:
             return found
         return found
 
@@ -80,7 +86,8 @@ class Signature:
         Raises:
             ConfigError: as `of`; or an annotation names what is not there.
         """
-        return {name: self._type_of(parameter) for name, parameter in self._signature.parameters.items()}
+        parameters = self._signature.parameters.items()
+        return {name: type_of(f"task {self._task}", one, self._names_in_reach) for name, one in parameters}
 
     @cached_property
     def _infos(self) -> dict[str, Any]:
@@ -107,6 +114,11 @@ class Signature:
         """
         return stamp(self.contracts) if self.contracts else b""
 
+    @cached_property
+    def _of_ours(self) -> bytes:
+        """The stamp of calls whose messages are of our own versions. A producer may write older ones."""
+        return stamp((), {one.name: (one.version, one.min_reader) for one in self.contracts}) if self.contracts else b""
+
     def read(
         self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None = None
     ) -> Arguments:
@@ -122,13 +134,29 @@ class Signature:
             TooNew: a message is of a version that may not be read here.
             ConfigError: as `types`.
         """
-        if stamped and stamped != self.stamp:
-            data = self._brought_up(args, kwargs, stamped)
-        try:
-            _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs))(data)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise DecodeError(f"{self._task}: {self._told(error)}") from error
-        return by_place, by_name
+        return self._read(*self._ours(data, args, kwargs, stamped))[0]
+
+    def read_with_origins(
+        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None
+    ) -> tuple[Arguments, Origins | None]:
+        """`read`, and what was read from what, for `stamp_of`.
+
+        None where nothing in it is unknown here: it holds no messages, or they are of our own versions.
+
+        Raises:
+            DecodeError, TooNew, ConfigError: as `read`.
+        """
+        ours = self._ours(data, args, kwargs, stamped)
+        typed, all_known = self._read(*ours)
+        if all_known and (not self.contracts or stamped == self._of_ours):
+            return typed, None
+        versions = read_stamp(stamped) if stamped else {}
+        told = [(one, versions[one.name]) for one in self.contracts if one.name in versions]
+        found = Origins(as_written, {one.name: version for one, version in told if version[0] > one.version})
+        # What was brought up is sent on as what it is now.
+        as_they_came = data if all(version[0] >= one.version for one, version in told) else None
+        found.remember_call(typed, ours[1:], as_they_came)
+        return typed, found
 
     def expect(self, count: int, names: tuple[str, ...]) -> None:
         """Calls are made with so many arguments by place, and these by name: the next one will be, too."""
@@ -143,7 +171,7 @@ class Signature:
         Raises:
             ConfigError: as `types`.
         """
-        if self._expected is None or (self.stamp and stamped != self.stamp):
+        if self._expected is None or (self._of_ours and stamped != self._of_ours):
             return None
         decode, names = self._expected
         try:
@@ -152,15 +180,61 @@ class Signature:
             return None
         return by_place, dict(zip(names, msgspec.structs.astuple(by_name), strict=True)) if names else {}
 
-    def check(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def stamp_of(self, origins: Origins, laying: Laying, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """The stamp of a call with documents that `laying` has laid.
+
+        One that was laid over a newer message is of that version. Where messages of the same name are made here
+        besides, all of them are of ours: a newer message that may be read as ours is one of ours, too.
+        """
+        if not self.contracts:
+            return b""
+        made, laid = set[str](), set[str]()
+
+        def note(info: Any, document: Any) -> Any:
+            if found := message_of(info, document):
+                (laid if laying.is_laid(document) else made).add(found.name)
+            return document
+
+        self._with_each(args, kwargs, lambda info, value: with_each(info, value, note))
+        return stamp(self.contracts, {name: origins.newer[name] for name in (laid - made) & origins.newer.keys()})
+
+    def written(self, data: bytes, stamped: bytes) -> bytes:
+        """A call as producers write it: messages in the versions that its stamp tells.
+
+        Raises:
+            InvalidMessage: a step down raised.
+        """
+        if not any(one.writes for one in self.contracts):
+            return data
+        versions = read_stamp(stamped)
+
+        def bring(info: Any, document: Any) -> Any:
+            found = message_of(info, document)
+            return brought_down(found, document) if found and versions[found.name] == found.written else document
+
+        _, _, args, kwargs = msgspec.json.decode(data)
+        try:
+            return encode_call(
+                self._task, *self._with_each(args, kwargs, lambda info, one: with_each(info, one, bring))
+            )
+        except DecodeError as error:
+            raise InvalidMessage(f"{self._task}: {error}") from error
+
+    def check(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], *, sent_on: bool = False) -> None:
         """Will a worker be able to read this call?
+
+        Args:
+            sent_on: what came from elsewhere is in it: values of enums may be unknown here.
 
         Raises:
             InvalidMessage: no; names the place.
             ConfigError: as `types`.
         """
         try:
-            self.read(data, args, kwargs)
+            if sent_on:
+                self.read(data, *as_written((args, kwargs)))
+            else:
+                self._decoded(data, args, kwargs)
         except DecodeError as error:
             raise InvalidMessage(str(error)) from error.__cause__
 
@@ -184,12 +258,43 @@ class Signature:
         call: Any = tuple.__class_getitem__((str, None, tuple.__class_getitem__(by_place), by_name))
         return msgspec.json.Decoder(call, dec_hook=load).decode
 
-    def _brought_up(self, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes) -> bytes:
+    def _ours(
+        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None
+    ) -> tuple[bytes, Sequence[Any], Mapping[str, Any]]:
+        """A call, encoded and plain, whose messages may be read as ours."""
+        if not stamped or stamped == self._of_ours:
+            return data, args, kwargs
         versions = read_stamp(stamped)
-        by_place = [brought_up(self._infos.get(self._name_at(at)), value, versions) for at, value in enumerate(args)]
+        args, kwargs = self._with_each(args, kwargs, lambda info, value: brought_up(info, value, versions))
+        return encode_call(self._task, args, kwargs), args, kwargs
+
+    def _read(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Arguments, bool]:
+        """The arguments, and whether all values of enums are known here: the others are read as `unknown`."""
+        try:
+            return self._decoded(data, args, kwargs), True
+        except DecodeError:
+            known = self._with_each(args, kwargs, lambda info, value: with_each(info, value, known_value))
+            if known == (args, kwargs):
+                raise
+        return self._decoded(encode_call(self._task, *known), *known), False
+
+    def _decoded(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
+        try:
+            _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs))(data)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise DecodeError(f"{self._task}: {self._told(error)}") from error
+        return by_place, by_name
+
+    def _with_each(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], make: Callable[[Any, Any], Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """What `make` makes of the type (as msgspec describes it) and the document of each argument."""
         others = self._infos.get(self._rest.get(_BY_NAME, ""))
-        by_name = {name: brought_up(self._infos.get(name, others), value, versions) for name, value in kwargs.items()}
-        return encode_call(self._task, by_place, by_name)
+        try:
+            by_place = [make(self._infos.get(self._name_at(at)), value) for at, value in enumerate(args)]
+            return by_place, {name: make(self._infos.get(name, others), value) for name, value in kwargs.items()}
+        except RecursionError as error:
+            raise DecodeError(f"{self._task}: its arguments are nested too deeply") from error
 
     def _name_at(self, at: int) -> str:
         """The parameter that takes the argument at this place."""
@@ -199,30 +304,6 @@ class Signature:
     def _by_name(self) -> set[str]:
         kinds_by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return {name for name, parameter in self._signature.parameters.items() if parameter.kind in kinds_by_name}
-
-    def _type_of(self, parameter: inspect.Parameter) -> Any:
-        if parameter.annotation in _ANYTHING:
-            return Any
-        where = f"task {self._task}, parameter {parameter.name}"
-        try:
-            holder = SimpleNamespace(__annotations__={"it": parameter.annotation})
-            kind = get_type_hints(holder, self._names_in_reach, include_extras=True)["it"]
-            if parameter.default is None:
-                kind = Union[kind, None]  # noqa: UP007
-            strange = unreadable(kind)
-            msgspec.json.Decoder(kind, dec_hook=load)
-        except NameError as error:
-            raise _NotThereYet(
-                f"{where}: the annotation {parameter.annotation!r} names {error.name!r}, which is not there: import it "
-                f"at the top of the module, not for type checkers only, {_UNTYPED}"
-            ) from error
-        except Exception as error:  # whatever an annotation may raise
-            raise ConfigError(
-                f"{where}: the annotation {parameter.annotation!r}: {error}. Change it, {_UNTYPED}"
-            ) from error
-        if strange is not None:
-            raise ConfigError(f"{where}: no {strange!r} can be read from a message. Take another type, {_UNTYPED}")
-        return kind
 
     def _told(self, error: Exception) -> str:
         """What msgspec or pydantic says, with the place in the words of the handler's parameters."""
@@ -242,49 +323,18 @@ class Signature:
         return f"{'a key of ' if match['key'] else ''}{path}: {what[:1].lower()}{what[1:]}"
 
 
-class _Anything:
-    """What says nothing of a value. By identity: an annotation may be anything, also what no `==` can bear."""
-
-    def __contains__(self, annotation: object) -> bool:
-        return annotation is Any or annotation is object or annotation is inspect.Parameter.empty
-
-
-_ANYTHING = _Anything()
 _BY_NAME = inspect.Parameter.VAR_KEYWORD
-
-
-def unreadable(kind: Any) -> Any | None:
-    """A type within `kind` that no message can be read as; None where there is none.
-
-    Raises:
-        NameError: it names what is not there.
-        TypeError: it is no type, or a union whose members cannot be told apart.
-    """
-    found = (one for one in parts_of(kinds.type_info(kind)) if isinstance(one, kinds.CustomType))
-    return next((one.cls for one in found if not is_model(one.cls)), None)
-
-
-def parts_of(root: kinds.Type) -> list[Any]:
-    """All that msgspec's description of a type consists of, each once: a type may hold itself."""
-    left: list[Any] = [root]
-    found: dict[int, Any] = {}
-    while left:
-        info = left.pop()
-        if id(info) not in found:
-            found[id(info)] = info
-            for name in info.__struct_fields__:
-                part = getattr(info, name)
-                left += [one for one in (part if isinstance(part, tuple) else (part,)) if isinstance(one, _PARTS)]
-    return list(found.values())
-
-
-_PARTS = (kinds.Type, kinds.Field)
 
 
 def fields(name: str, types: Mapping[str, Any]) -> Any:
     """A TypedDict of this name and these fields."""
     make: Any = TypedDict
     return make(name, dict(types))
+
+
+def as_written(value: Any) -> Any:
+    """A value as the plain document that is written of it."""
+    return msgspec.json.decode(msgspec.json.encode(value, enc_hook=dump))
 
 
 def plain(arguments: Arguments) -> Arguments:

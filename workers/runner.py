@@ -17,7 +17,7 @@ from msgspec import structs
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
-from postroom.jobs.codecs import decode_call, encode_result, inflate
+from postroom.jobs.codecs import encode_result
 from postroom.jobs.context import Run, current
 from postroom.jobs.errors import (
     DecodeError,
@@ -44,13 +44,13 @@ from postroom.jobs.observers import Execution, Report, read_headers
 from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.secrets import Veil, names_of
-from postroom.jobs.signature import Arguments, plain
+from postroom.jobs.signature import plain
 from postroom.jobs.times import MOST, epoch, is_rq_time, rq_time
 from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
-from postroom.workers.expected import Expected
 from postroom.workers.outcome import Outcome, buried, declined, finished, released, retried
 from postroom.workers.progress import Reporter
+from postroom.workers.reading import Reading
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
 
 log = logging.getLogger("postroom.worker")
@@ -69,12 +69,10 @@ class Runner:
         self._app = app
         self._can_isolate = can_isolate
         self._settings = app.settings
-        self._limit = 10 * app.settings.payload_limit
-        """The most bytes that a call may inflate to."""
         self.secret_names = names_of(app.settings.secret_names)
         """Patterns of names of secret arguments."""
         self._executors: dict[Callable[..., Any], str] = {}
-        self._expected = Expected(app)
+        self._reading = Reading(app)
         self._tell = Reporter(app, worker).tell
 
     def read(self, job: Claimed) -> Ready | Outcome:
@@ -97,7 +95,8 @@ class Runner:
         """A context of the job's own, with `current_job` in it."""
         job = ready.job
         context = contextvars.Context()
-        context.run(current.set, Run(job.id, job.queue, ready.name, job.attempt, job.token, self._tell))
+        run = Run(job.id, job.queue, ready.name, job.attempt, job.token, self._tell, ready.origins)
+        context.run(current.set, run)
         return context
 
     @property
@@ -112,16 +111,16 @@ class Runner:
     def veil(self, job: Claimed) -> Veil:
         """What hides the secrets of a job's call. Never raises: of a call that cannot be read nothing is known."""
         try:
-            name, args, kwargs = self._decode(job)
+            name, args, kwargs = self._reading.plain(job)
         except MessageError:
-            expected = self._expected.read(job)  # where no type names what is wrong with it
+            expected = self._reading.expected(job)  # where no type names what is wrong with it
             if expected is None:
                 return Veil(names=self.secret_names)
             name, args, kwargs = expected[0], *plain(expected[1:])
         task = self._app.tasks.get(name)
         function = task.function if task else self._app.allowed.get(name)
         try:
-            typed = plain(self._typed(job, name, args, kwargs))
+            typed = plain(self._reading.typed(job, name, args, kwargs)[0])
         except Exception:  # a message that its task's types do not fit
             typed = (), {}
         return Veil(function, args, kwargs, self.secret_names, typed)
@@ -265,7 +264,7 @@ class Runner:
     def task_of(self, job: Claimed) -> str:
         """The name of a job's task; '' where that cannot be read."""
         try:
-            return "" if job.made_by_rq else str(self._decode(job)[0])
+            return "" if job.made_by_rq else str(self._reading.plain(job)[0])
         except MessageError:
             return ""
 
@@ -306,45 +305,23 @@ class Runner:
         alone = ISOLATED if job.deaths and self._can_isolate else ""
         if job.made_by_rq:
             return Ready(job, "", alone or THREAD, 0.0, 0)
-        self._check(job)
-        expected = self._expected.read(job)
-        name, args, kwargs = expected or self._decode(job)
+        self._reading.check(job)
+        expected = self._reading.expected(job)
+        name, args, kwargs = expected or self._reading.plain(job)
         job.task = name
         function = self._app.function(name)
+        origins = None
         try:
             if expected is None:
-                args, kwargs = self._typed(job, name, args, kwargs)
+                (args, kwargs), origins = self._reading.typed(job, name, args, kwargs)
         except TooNew as error:
             return self._declined(job, name, error, {"p:waits": str(error)})
         except DecodeError as error:
             mark = digest("does not fit", name, re.sub(r"\d+", "", str(error)))
             return self.bury(job, Cause.UNDECODABLE, self.told(job, str(error), mark=mark), name)
         executor = alone or self._executors.get(function) or self._choose(name, function)
-        return Ready(job, name, executor, self._timeout(job, name), self._result_ttl(job, name), function, args, kwargs)
-
-    def _check(self, job: Claimed) -> None:
-        if job.content_type == "foreign":
-            raise DecodeError(
-                "a key of another type stood where the job's hash belongs; it was put aside as "
-                f"{self._app.keys.foreign(job.id)}"
-            )
-        created_at = (job.created_at or b"").decode(errors="replace")
-        if created_at and not is_rq_time(created_at):
-            raise DecodeError(f"created_at={created_at[:60]!r} is no date")
-
-    def _decode(self, job: Claimed) -> tuple[str, Any, Any]:
-        return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
-
-    def _typed(self, job: Claimed, name: str, args: Any, kwargs: Any) -> Arguments:
-        """The arguments as the types of the task's parameters; as they are where nothing is said of them."""
-        task = self._app.tasks.get(name)
-        signature = task.prepared.signature if task else None
-        if signature is None or job.data is None:
-            return args, kwargs
-        data = inflate(job.data, self._limit) if job.saved_by_rq else job.data
-        typed = signature.read(data, args, kwargs, job.messages)
-        self._expected.learn(job, name, signature, args, tuple(kwargs))
-        return typed
+        timeout, ttl = self._timeout(job, name), self._result_ttl(job, name)
+        return Ready(job, name, executor, timeout, ttl, function, args, kwargs, origins)
 
     def _declined(self, job: Claimed, name: str, why: MessageError, fields: Mapping[str, Any] | None = None) -> Outcome:
         log.info("job %s (%s) is declined: %s", job.id, name, why)

@@ -11,8 +11,8 @@ import pytest
 from postroom import Postroom, Secret, message
 from postroom.jobs.codecs import encode_call
 from postroom.workers.claimed import Claimed
-from postroom.workers.expected import Expected
 from postroom.workers.outcome import Outcome
+from postroom.workers.reading import Reading
 from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
 
@@ -102,19 +102,19 @@ def test_a_call_like_the_last_one_is_decoded_once(app: Postroom, at: int) -> Non
     name, args, kwargs = CALLS[at]
     first = job(encode_call(name, args, kwargs))
     runner = Runner(app, "host-1")
-    assert runner._expected.read(first) is None
+    assert runner._reading._expected.read(first) is None
     ready = runner.read(first)
     assert isinstance(ready, Ready)
-    assert runner._expected.read(first) == (name, tuple(ready.args), ready.kwargs)
+    assert runner._reading._expected.read(first) == (name, tuple(ready.args), ready.kwargs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Runner, "_decode", None)
+        patch.setattr(Reading, "plain", None)
         assert isinstance(runner.read(first), Ready)
 
 
 def test_what_is_told_of_an_untyped_task_is_nothing(app: Postroom) -> None:
     runner = Runner(app, "host-1")
     runner.read(job(encode_call("plain", [1], {})))
-    assert runner._expected._names == {}
+    assert runner._reading._expected._names == {}
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_what_must_be_looked_at_first_is(app: Postroom, change: dict[str, Any]) 
     own = {"messages": app.tasks["placed"].signature.stamp}  # type: ignore[union-attr]
     runner = Runner(app, "host-1")
     runner.read(job(data, **own))
-    assert runner._expected.read(job(data, **own)) == ("placed", (Placed(7),), {})
-    assert runner._expected.read(job(data, **{**own, **change})) is None
+    assert runner._reading._expected.read(job(data, **own)) == ("placed", (Placed(7),), {})
+    assert runner._reading._expected.read(job(data, **{**own, **change})) is None
 
 
 def test_what_is_no_text_is_no_call_also_where_no_type_names_it(app: Postroom) -> None:
