@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 OK, ALREADY, STALE = "OK", "ALREADY", "STALE"
 PAUSED, GONE = b"PAUSED", b"GONE"
+OFTEN, RARELY = 5, 300
+"""Seconds until a declined job is asked for again: where a live worker can run it, and where none can (and none comes).
+"""
 PAGE = 250
 """Dead letters that are looked at in one go: for so long the server does nothing else."""
 
@@ -89,7 +92,10 @@ def claim(
 
 
 def settle(name: str, space: Keys, queue: str, process: str, jobs: Sequence[Any], **args: Any) -> Call[list[str]]:
-    """complete, bury, retry or release: jobs of `queue` leave the hands of `process`; OK, ALREADY or STALE for each."""
+    """complete, bury, retry, decline or release: jobs of `queue` leave the hands of `process`.
+
+    OK, ALREADY or STALE for each.
+    """
     keys = {
         "queue": space.queue(queue),
         "wip": space.wip(queue),
@@ -97,8 +103,11 @@ def settle(name: str, space: Keys, queue: str, process: str, jobs: Sequence[Any]
         "finished": space.finished(queue),
         "failed": space.failed(queue),
         "scheduled": space.scheduled(queue),
+        "declined": space.declined(queue),
+        "takers": space.workers_of(queue),
     }
-    return script(name, texts, space, keys, {"process": process, "queue_name": queue, **args}, jobs)
+    about = {"process": process, "queue_name": queue, "often": OFTEN, "rarely": RARELY}
+    return script(name, texts, space, keys, {**about, **args}, jobs)
 
 
 def join(space: Keys, process: str, lease: float, claims: Mapping[str, int], now: float | str = "") -> Call[bool]:
@@ -130,7 +139,7 @@ def announce(
 
     Args:
         fields: what else its hash tells.
-        digest: of `tasks`, the names of the tasks that it knows.
+        digest: of `tasks`, the names of the tasks that it knows, and `<name> <version>` of each of its messages.
         ttl: seconds that the announcement stands.
     """
     keys = {
@@ -140,7 +149,7 @@ def announce(
         "leases": space.leases(),
     }
     flat = [part for pair in fields.items() for part in pair]
-    args = {"process": process, "queue_names": " ".join(queues), "ttl": ttl, "count": len(flat)}
+    args = {"process": process, "queue_names": " ".join(queues), "ttl": ttl, "rarely": RARELY, "count": len(flat)}
     return script("announce", bool, space, keys, args, [*flat, *tasks])
 
 
@@ -165,6 +174,12 @@ def promote(space: Keys, queue: str, limit: int) -> Call[int]:
     """Move due jobs to their queue; how many were due."""
     keys = {"scheduled": space.scheduled(queue), "queue": space.queue(queue)}
     return script("promote", int, space, keys, {"limit": limit})
+
+
+def offer(space: Keys, queue: str, limit: int) -> Call[int]:
+    """Move declined jobs that may be run now, or have stood for long, to their queue; how many there were."""
+    keys = {"declined": space.declined(queue), "queue": space.queue(queue), "came": space.came(queue)}
+    return script("offer", int, space, keys, {"limit": limit, "rarely": RARELY})
 
 
 def retain(space: Keys, queue: str, canceled_ttl: float, keep_dead: int, limit: int) -> Call[int]:

@@ -10,7 +10,7 @@ from postroom.jobs.errors import ConfigError
 
 JOBS = (
     *("enqueued", "scheduled", "started", "progress", "finished", "retried", "released", "recovered", "buried"),
-    *("canceled", "redriven", "purged", "imported", "undone"),
+    *("declined", "canceled", "redriven", "purged", "imported", "undone"),
 )
 """Transitions of jobs."""
 OTHERS = ("worker-up", "worker-down", "paused", "resumed")

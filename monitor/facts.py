@@ -124,4 +124,6 @@ class JobFacts:
     reason: str = ""
     cause: str = ""
     waits: str = ""
-    """Why the last worker that had it declined it."""
+    """What the last worker that had it declined it for: `task …`, `message … of version …`."""
+    declined: bool = False
+    """It stands among the jobs that no live worker could run."""

@@ -127,6 +127,8 @@ class _Look:
         if status in _REGISTRY:
             asked["score"] = Call(("ZSCORE", _REGISTRY[status](keys, queue), self._id), _float)
             asked["ttl"] = Call(("PTTL", keys.job(self._id)), int)
+        if status == "scheduled":
+            asked["declined"] = Call(("ZSCORE", keys.declined(queue), self._id), _float)
         if status == "deferred":
             command = ("SRANDMEMBER", keys.dependencies(self._id), MOST_DEPENDENCIES)
             asked["dependencies"] = Call(command, calls.texts)
@@ -152,7 +154,7 @@ class _Look:
             task=task,
             knows_task=_knows(takers, replies) if task else None,
             waits_for=_waits_for(replies, allowed=stored["allow_dependency_failures"] == b"1"),
-            due=_until(replies, now) if status == "scheduled" else None,
+            **(_due(replies, now) if status == "scheduled" else {}),
             kept=_kept(replies, now) if status in {"finished", "failed"} else None,
             purged=status == "failed" and replies["score"] is None and replies["ttl"] >= 0,
             **_story(stored, now, in_line=in_line),
@@ -340,6 +342,13 @@ def _absent(tombstone: bytes | None) -> str:
     if tombstone is None:
         return "missing"
     return "deleted" if tombstone.startswith(b"delete-") else "dropped"
+
+
+def _due(replies: Replies, now: float) -> dict[str, Any]:
+    """When it is asked for, and among what it stands until then."""
+    since = replies["declined"]
+    due = _until(replies, now) if since is None else since + calls.RARELY - now
+    return {"due": due, "declined": since is not None}
 
 
 def _until(replies: Replies, now: float) -> float | None:

@@ -136,11 +136,15 @@ def _scheduled(job: JobFacts) -> Said:
         return "overdue", f"was due {span(-job.due)} ago on queue {queue}, and {nobody}"
     when = f"in {span(job.due)}" if job.due > 0 else "now"
     obstacle = _obstacle_of(job)
+    again = f"workers are asked again {'when one with new code comes, at the latest ' if job.declined else ''}{when}"
     if obstacle and obstacle[0] == "unknown-task":
-        return "unknown-task", f"waits: {obstacle[1]}; workers are asked again {when}{_past(job)}"
+        return "unknown-task", f"waits: {obstacle[1]}; {again}{_past(job)}"
     but = f"; but {obstacle[1]}" if obstacle else ""
     if job.waits:
-        return "needs-upgrade", f"waits for a worker that can read it: {job.waits}; workers are asked again {when}{but}"
+        state, needs = (
+            ("unknown-task", "knows its") if job.waits.startswith("task ") else ("needs-upgrade", "can read it:")
+        )
+        return state, f"waits for a worker that {needs} {job.waits}; {again}{but}"
     if job.attempts:
         failed = f"failed with {job.failure.error}" if job.failure else "failed"
         return "retry", f"waits: attempt {job.attempts} {failed}, again {when}{but}"

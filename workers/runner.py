@@ -80,8 +80,10 @@ class Runner:
         try:
             return self._read(job)
         except UnknownTask as error:
-            if job.age < self._settings.unknown_task_ttl:
-                return self._declined(job, error.name, error)
+            left = self._settings.unknown_task_ttl - job.age
+            if left > 0:
+                log.info("job %s (%s) is declined: %s", job.id, error.name, error)
+                return declined(job, error.name[:ERROR_LIMIT], "", f"task {error.name[:ERROR_LIMIT]}", left)
             failure = self.told(job, str(error), mark=digest("unknown task", error.name))
             return self.bury(job, Cause.UNKNOWN_TASK, failure, error.name)
         except MessageError as error:
@@ -145,7 +147,7 @@ class Runner:
             return released(job)  # canceled: the fence answers STALE, and the job leaves our hands
         if isinstance(error, Snooze):
             log.info("job %s (%s) snoozes for %.1f s", job.id, name, error.delay)
-            return retried(job, error.delay, _resumed(job))
+            return retried(job, error.delay, {})
         overran = isinstance(error, JobTimeout)
         if overran:
             # As TimeoutError, so that a retry policy can name it.
@@ -165,7 +167,7 @@ class Runner:
         told = (job.id, name, job.attempt, decided, failure.error)
         log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
         self.report(job, name, failure, error)
-        fields = {**_resumed(job), "p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
+        fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
         return retried(job, decided, fields, failure.stored)
 
     def died(self, ready: Ready, death: Death, started: float) -> Outcome:
@@ -315,17 +317,14 @@ class Runner:
             if expected is None:
                 (args, kwargs), origins = self._reading.typed(job, name, args, kwargs)
         except TooNew as error:
-            return self._declined(job, name, error, {"p:waits": str(error)})
+            log.info("job %s (%s) is declined: %s", job.id, name, error)
+            return declined(job, error.name, error.min_reader, error.what)
         except DecodeError as error:
             mark = digest("does not fit", name, re.sub(r"\d+", "", str(error)))
             return self.bury(job, Cause.UNDECODABLE, self.told(job, str(error), mark=mark), name)
         executor = alone or self._executors.get(function) or self._choose(name, function)
         timeout, ttl = self._timeout(job, name), self._result_ttl(job, name)
         return Ready(job, name, executor, timeout, ttl, function, args, kwargs, origins)
-
-    def _declined(self, job: Claimed, name: str, why: MessageError, fields: Mapping[str, Any] | None = None) -> Outcome:
-        log.info("job %s (%s) is declined: %s", job.id, name, why)
-        return declined(job, fields or {})
 
     def _choose(self, name: str, function: Callable[..., Any]) -> str:
         task = self._app.tasks.get(name)
@@ -349,11 +348,6 @@ class Runner:
         task = self._app.tasks.get(name)
         declared = task.result_ttl if task else None
         return self._settings.result_ttl if declared is None else whole_seconds(declared)
-
-
-def _resumed(job: Claimed) -> dict[str, Any]:
-    """It was declined before, and is no more: what it waits for now is something else."""
-    return {"p:waits": ""} if job.waits else {}
 
 
 def _stored(field: str, text: bytes) -> float:

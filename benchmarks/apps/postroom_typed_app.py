@@ -30,7 +30,9 @@ class Order:
     lines: list[Line]
 
 
-ORDER = Order(UUID(int=7), datetime(2026, 11, 26, tzinfo=UTC), [Line(f"sku-{at}", at, Decimal("1.10")) for at in (1, 2, 3)])
+ORDER = Order(
+    UUID(int=7), datetime(2026, 11, 26, tzinfo=UTC), [Line(f"sku-{at}", at, Decimal("1.10")) for at in (1, 2, 3)]
+)
 
 
 @app.task

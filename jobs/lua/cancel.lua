@@ -14,6 +14,7 @@ if status == 'finished' or status == 'failed' or status == 'canceled' or status 
 -- The registries first: where one of them refuses, the job is not canceled yet and the same call does it all again.
 redis.call('ZREM', rq .. 'scheduled:' .. queue_name, id)
 redis.call('ZREM', rq .. 'deferred:' .. queue_name, id)
+redis.call('ZREM', own .. 'declined:' .. queue_name, id)
 redis.call('ZADD', rq .. 'canceled:' .. queue_name, clock(now), id)
 redis.call('HSET', job, 'status', 'canceled', 'ended_at', at)
 publish('canceled', queue_name, {id}, known[3])

@@ -16,6 +16,7 @@ if queue_name then
   for _, registry in ipairs({'scheduled', 'deferred', 'finished', 'failed', 'canceled'}) do
     redis.call('ZREM', rq .. registry .. ':' .. queue_name, id)
   end
+  redis.call('ZREM', own .. 'declined:' .. queue_name, id)
 end
 forget(id)
 return 1

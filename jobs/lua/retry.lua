@@ -26,6 +26,7 @@ while ARGV[i] do
       redis.call('HSET', key, 'enqueued_at', at)
     end
     redis.call('HSET', key, 'status', delay > 0 and 'scheduled' or 'queued', unpack(ARGV, i + 6, i + 5 + count))
+    redis.call('HDEL', key, 'p:waits')
     keep_failure(key, ARGV[i + 4])
     retried[#retried + 1] = id
   end

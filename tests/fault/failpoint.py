@@ -37,7 +37,7 @@ _ROLES = {
     "tests.fault.producer": "producer",
 }
 _ALL_ROLES = {*_ROLES.values(), "aproducer", "duty"}
-_DUTIES = {f"postroom-{duty}" for duty in ("promote", "cron", "recover", "retain", "tell")}
+_DUTIES = {f"postroom-{duty}" for duty in ("promote", "offer", "cron", "recover", "retain", "tell")}
 _NAMES = {script.sha: script.name for script in SCRIPTS.values()}
 
 

@@ -47,6 +47,14 @@ class Scenario:
         """Not acknowledged: nobody must find it any more."""
         self.named("deleted", "work", self.first, delay=3600.0).delete()
 
+    def declined(self) -> None:
+        """Not acknowledged: no worker has its code, and it is deleted where it waits for one."""
+        job = self.named("declined", "of_other_code", self.first)
+        end = time.monotonic() + 5
+        while job.status() in {"queued", "started"} and time.monotonic() < end:
+            time.sleep(0.05)
+        job.delete()
+
     def overrunning(self) -> None:
         """Jobs for the pool to settle."""
         history.acked(app.enqueue("overrun", queue=self.first).id)
@@ -78,7 +86,7 @@ def main(queues: Sequence[str]) -> None:
     scenario = Scenario(queues)
     steps: tuple[Callable[[], None], ...] = (
         *(scenario.ordinary, scenario.failing, scenario.canceled, scenario.deleted, scenario.interrupted),
-        *(scenario.behind, scenario.overrunning),
+        *(scenario.behind, scenario.declined, scenario.overrunning),
     )
     path = history.folder / DONE
     done = path.read_text().split() if path.exists() else []

@@ -130,6 +130,20 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     (
         "scheduled",
+        {**RETRY, "queue": mail(), "due": 12.2, "waits": "message m of version 2", "declined": True},
+        "needs-upgrade",
+        "waits for a worker that can read it: message m of version 2; "
+        "workers are asked again when one with new code comes, at the latest in 12 s",
+    ),
+    (
+        "scheduled",
+        {"queue": NOBODY, "due": 12.2, "waits": "task shop.x", "declined": True},
+        "unknown-task",
+        "waits for a worker that knows its task shop.x; workers are asked again when one with new code comes, "
+        "at the latest in 12 s; but no live worker takes queue mail: live workers take slow",
+    ),
+    (
+        "scheduled",
         {"queue": mail()},
         "misplaced",
         "is scheduled and not on the list of what is due on queue mail: enqueue it again",
