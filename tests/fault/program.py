@@ -20,7 +20,7 @@ if SKEW in os.environ:
 
 
 unfence_if_asked()
-app = Postroom()
+app = Postroom(unknown_task_ttl=600)
 history = History.from_environ()
 arm(history)
 

@@ -132,6 +132,12 @@ ROWS = (
         of_message("a"),
         soon=False,
     ),
+    goes(
+        "what is foreign knows no task",
+        {**takers(w2="d2"), "postroom:tasks:d2": "oops"},
+        of_task("a"),
+        soon=False,
+    ),
     Row(
         "its day is over before that: it is asked for again when it is",
         {"rq:job:a": job("started", **CLAIM), "rq:job:b": job("started", **CLAIM)},
