@@ -7,7 +7,7 @@ names. A reader brings older documents up to its own version, step by step, befo
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import inspect as kinds
@@ -155,6 +155,9 @@ def has_step(name: str, version: int) -> bool:
     return (name, version) in _steps
 
 
+_Number = Annotated[int, msgspec.Meta(ge=1)]
+
+
 def stamp(found: Collection[Contract], others: Versions | None = None) -> bytes:
     """What tells a reader the versions of a call's messages.
 
@@ -172,7 +175,7 @@ def read_stamp(text: bytes) -> Versions:
         DecodeError: it tells none.
     """
     try:
-        return msgspec.json.decode(text, type=dict[str, tuple[int, int]])
+        return msgspec.json.decode(text, type=dict[str, tuple[_Number, _Number]])
     except msgspec.MsgspecError as error:
         raise DecodeError(f"p:messages={text[:60]!r}: {error}") from error
 
@@ -262,17 +265,19 @@ def brought_down(found: Contract, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stepped(steps: Steps, name: str, document: dict[str, Any], versions: range) -> dict[str, Any]:
-    at = versions.start
-    while at in versions:
-        after, step = steps.get((name, at), (at + versions.step, None))
-        if step is not None:
-            try:
-                document = step(dict(document))
-            except Exception as error:  # the user's
-                raise DecodeError(f"{name} {at}: the step to {after} raised {type(error).__name__}: {error}") from error
-            if not isinstance(document, dict):
-                raise DecodeError(f"{name} {at}: the step to {after} returned {type(document).__name__}, no dict")
-        at = after
+    """The document after all steps that lead on from these versions, in this order."""
+    starts = sorted((at for of, at in steps if of == name and at in versions), reverse=versions.step < 0)
+    reached = versions.start
+    for at in starts:
+        if (at - reached) * versions.step < 0:
+            continue  # another step has led beyond it
+        reached, step = steps[name, at]
+        try:
+            document = step(dict(document))
+        except Exception as error:  # the user's
+            raise DecodeError(f"{name} {at}: the step to {reached} raised {type(error).__name__}: {error}") from error
+        if not isinstance(document, dict):
+            raise DecodeError(f"{name} {at}: the step to {reached} returned {type(document).__name__}, no dict")
     return document
 
 

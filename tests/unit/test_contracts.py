@@ -118,6 +118,24 @@ def test_steps_are_chained_and_a_version_without_one_is_passed() -> None:
     assert read(signature(order), b'{"order.placed":[2,1]}', NEW)[0][0].amount == 150
 
 
+def test_a_step_that_leads_over_versions_leaves_out_the_steps_between() -> None:
+    @message("far", version=20_261_126)
+    class Far(TypedDict):
+        way: str
+
+    for old, new in (
+        (1, 20_000_000),
+        (2, 3),
+        (19_999_999, 20_000_001),
+        (20_000_000, 20_261_126),
+        (20_261_126, 30_000_000),
+    ):
+        upcast("far", old, new)(lambda one, old=old: {"way": f"{one['way']} {old}"})
+    for version, way in ((1, " 1 20000000"), (2, " 2 19999999"), (3, " 19999999"), (20_000_001, ""), (20_261_125, "")):
+        stamped = msgspec.json.encode({"far": (version, 1)})
+        assert read(signature(Far), stamped, {"way": ""}) == (({"way": way},), {})
+
+
 def test_our_own_version_and_one_that_nobody_told_are_taken_as_they_are() -> None:
     order, _ = classes()
     found = signature(order)
@@ -184,7 +202,18 @@ def test_a_step_does_not_change_what_others_see() -> None:
     assert document == OLD
 
 
-@pytest.mark.parametrize("stamped", [b"{", b"[]", b'{"order.placed":1}', b'{"order.placed":[1]}', b"\xff"])
+@pytest.mark.parametrize(
+    "stamped",
+    [
+        b"{",
+        b"[]",
+        b'{"order.placed":1}',
+        b'{"order.placed":[0,0]}',
+        b'{"order.placed":[-9000000000,1]}',
+        b'{"order.placed":[1]}',
+        b"\xff",
+    ],
+)
 def test_a_stamp_that_tells_nothing(stamped: bytes) -> None:
     order, _ = classes()
     with pytest.raises(DecodeError, match="p:messages="):
