@@ -179,6 +179,17 @@ class Laying:
         return origin.document[key] if same and _same(now, origin.base[key]) else self._lay(value, now, None)
 
 
+def holds_more(document: Any, base: Any) -> bool:
+    """Does a document have a field that is not in what this code would write of what it read there?"""
+    if document == base:
+        return False
+    if isinstance(document, dict) and isinstance(base, dict):
+        return not document.keys() <= base.keys() or any(holds_more(one, base[name]) for name, one in document.items())
+    if isinstance(document, list) and isinstance(base, list) and len(document) == len(base):
+        return any(map(holds_more, document, base))
+    return False
+
+
 def _each_as_it_came(data: bytes) -> tuple[list[bytes], dict[str, bytes]]:
     _, _, by_place, by_name = _raw(data)
     return [bytes(one) for one in by_place], {name: bytes(one) for name, one in by_name.items()}

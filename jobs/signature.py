@@ -31,7 +31,7 @@ from postroom.jobs.contracts import (
 )
 from postroom.jobs.errors import DecodeError, InvalidMessage
 from postroom.jobs.models import dump, load
-from postroom.jobs.origins import Laying, Origins
+from postroom.jobs.origins import Laying, Origins, holds_more
 
 SHAPES = 256
 """Ways of calling a task (how many arguments by place, which by name) whose decoders are kept."""
@@ -152,6 +152,9 @@ class Signature:
             return typed, None
         versions = read_stamp(stamped) if stamped else {}
         told = [(one, versions[one.name]) for one in self.contracts if one.name in versions]
+        others = any(version[0] != one.version for one, version in told)
+        if all_known and not others and not holds_more([list(args), kwargs], as_written(typed)):
+            return typed, None
         found = Origins(as_written, {one.name: version for one, version in told if version[0] > one.version})
         # What was brought up is sent on as what it is now.
         as_they_came = data if all(version[0] >= one.version for one, version in told) else None

@@ -155,3 +155,65 @@ def test_old_workers_beside_new_ones_hand_each_job_on_and_tell_of_it_once(trees:
     assert sorted(declined) == sorted(jobs), "each once"
     assert client.keys("postroom:declined:*") == []
     listener.close()
+
+
+HANDS = """
+import asyncio
+import sys
+from dataclasses import dataclass
+from postroom import Postroom, evolve, message
+
+app = Postroom()
+
+@message("parcel", version={version}, min_reader=1)
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    number: int
+    note: str = ""
+{more}
+
+@app.task(name="keep", queue="kept")
+def keep(parcel: Parcel) -> str:
+    return repr(parcel)
+
+def on(parcel):
+    return keep.enqueue(evolve(parcel, note=f"{{parcel.number}} passed")).id
+
+@app.task(name="by-thread")
+def by_thread(parcel: Parcel) -> str:
+    return on(parcel)
+
+@app.task(name="by-coroutine")
+async def by_coroutine(parcel: Parcel) -> list[str]:
+    async def awaited():
+        return (await keep.aenqueue(parcel)).id
+    return [await asyncio.to_thread(on, parcel), await asyncio.create_task(awaited())]
+
+@app.task(name="in-isolation", isolate=True)
+def in_isolation(parcel: Parcel) -> str:
+    return on(parcel)
+
+if __name__ == "__main__":
+    for task in (by_thread, by_coroutine, in_isolation):
+        print(task.enqueue(Parcel(7, weight=3)).id)
+"""
+
+
+def test_whoever_runs_the_handler_what_it_sends_on_is_whole(trees: Trees, client: redis.Redis) -> None:
+    for version, more in ((1, ""), (2, "    weight: int = 0\n    colour: str = 'none'")):
+        trees[version].write("hands.py", HANDS.format(version=version, more=more))
+    ran = trees[2].run("hands.py")
+    assert ran.returncode == 0, ran.stderr
+    jobs = [f"rq:job:{job_id}" for job_id in ran.stdout.split()]
+    trees[1].worker("hands:app", "default")
+    until(lambda: all(client.hget(job, "status") == b"finished" for job in jobs), 40)
+    results = [json.loads(client.hget(job, "result") or b"") for job in jobs]
+    passed = [results[0], results[1][0], results[2]]
+    assert {client.hget(f"rq:job:{job_id}", "p:messages") for job_id in (*passed, results[1][1])} == {
+        b'{"parcel":[2,1]}'
+    }
+    trees[2].worker("hands:app", "kept")
+    until(lambda: client.zcard("rq:finished:kept") == 4, 40)
+    kept = [json.loads(client.hget(f"rq:job:{job_id}", "result") or b"") for job_id in passed]
+    assert kept == ["Parcel(number=7, note='7 passed', weight=3, colour='none')"] * 3
+    assert client.hget(f"rq:job:{results[1][1]}", "data") == client.hget(jobs[0], "data").replace(b"by-thread", b"keep")

@@ -164,6 +164,14 @@ def test_what_is_newer_than_ours_is_not_brought_down(placed: Any) -> None:
     assert both == (b'["t",null,[{"old":1},{"old":7}],{}]', b'{"placed":[1,1]}')
 
 
+def test_nothing_is_kept_where_no_version_was_told_and_nothing_is_unknown(placed: Any) -> None:
+    for came in (b'["t",null,[{"id":1}],{}]', b'["t",null,[{"id":1,"customer":{"a":{"sku":"x"}}}],{}]'):
+        assert taken(placed, came, None)[2][current].origins is None
+    came = b'["t",null,[{"id":1,"customer":{"a":{"sku":"x","more":1}}}],{}]'
+    signature, (args, _), context = taken(placed, came, None)
+    assert made(context, signature, *args)[0] == came
+
+
 def test_nothing_is_kept_of_our_own_versions_and_of_what_is_no_message(placed: Any) -> None:
     _, _, context = taken(placed, b'["t",null,[{"id":1}],{}]', b'{"placed":[1,1]}')
     assert context[current].origins is None
