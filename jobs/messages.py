@@ -10,8 +10,9 @@ import msgspec
 
 from postroom.jobs.codecs import JSON, encode_call
 from postroom.jobs.context import current
-from postroom.jobs.errors import Rejected
+from postroom.jobs.errors import EncodeError, Rejected
 from postroom.jobs.options import Options, seconds, whole_seconds
+from postroom.jobs.origins import Origins
 from postroom.jobs.signature import Signature
 from postroom.jobs.times import rq_time
 
@@ -139,13 +140,7 @@ def _data(
     run = current.get(None)
     sent_on = run is not None and run.origins is not None
     if run is not None and run.origins is not None:
-        # What this job's handler got and sends on holds all that was in it, also what its code does not know.
-        laying = run.origins.laying()
-        by_place = [laying.document(value) for value in args]
-        by_name = {key: laying.document(value) for key, value in kwargs.items()}
-        stamped = signature.stamp_of(run.origins, laying, by_place, by_name) if signature else b""
-        args = [laying.as_it_came(*pair) for pair in zip(args, by_place, strict=True)]
-        kwargs = {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}
+        args, kwargs, stamped = _whole(name, run.origins, args, kwargs, signature)
         data = encode_call(name, args, kwargs)
     if len(data) > limit:
         raise Rejected(
@@ -156,6 +151,21 @@ def _data(
         signature.check(data, args, kwargs, sent_on=sent_on)
         data = signature.written(data, stamped)
     return data, stamped
+
+
+def _whole(
+    name: str, origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any], signature: Signature | None
+) -> tuple[Sequence[Any], Mapping[str, Any], bytes]:
+    """A call as this job's handler sends it on, and its stamp: with all that was in what it got, known here or not."""
+    laying = origins.laying()
+    try:
+        by_place = [laying.document(value) for value in args]
+        by_name = {key: laying.document(value) for key, value in kwargs.items()}
+    except RecursionError as error:
+        raise EncodeError(f"{name}: the arguments are nested too deeply to be sent on") from error
+    stamped = signature.stamp_of(origins, laying, by_place, by_name) if signature else b""
+    args = [laying.as_it_came(*pair) for pair in zip(args, by_place, strict=True)]
+    return args, {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}, stamped
 
 
 def _fields(options: Options, at: str, stamped: bytes = b"") -> list[Any]:

@@ -7,6 +7,7 @@ than when it was read is laid over its document.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,7 +166,8 @@ class Laying:
         new = [at for at, value in enumerate(values) if id(value) not in self._known]
         stands_for = _pairs(now, new, origin.base, gone)
         if len(now) == len(origin.base):
-            stands_for |= {at: at for at in new if at not in stands_for and at in gone - {*stands_for.values()}}
+            left = gone.difference(stands_for.values())
+            stands_for |= {at: at for at in new if at not in stands_for and at in left}
         return [
             self._part(value, item, origin, stands_for[at]) if at in stands_for else self._lay(value, item, None)
             for at, (value, item) in enumerate(zip(values, now, strict=True))
@@ -181,12 +183,18 @@ class Laying:
 
 def holds_more(document: Any, base: Any) -> bool:
     """Does a document have a field that is not in what this code would write of what it read there?"""
-    if document == base:
-        return False
-    if isinstance(document, dict) and isinstance(base, dict):
-        return not document.keys() <= base.keys() or any(holds_more(one, base[name]) for name, one in document.items())
-    if isinstance(document, list) and isinstance(base, list) and len(document) == len(base):
-        return any(map(holds_more, document, base))
+    with suppress(RecursionError):  # the look below goes to any depth, but takes longer
+        if document == base:
+            return False
+    pairs = [(document, base)]
+    while pairs:
+        one, other = pairs.pop()
+        if isinstance(one, dict) and isinstance(other, dict):
+            if not one.keys() <= other.keys():
+                return True
+            pairs += ((part, other[name]) for name, part in one.items() if isinstance(part, dict | list))
+        elif isinstance(one, list) and isinstance(other, list):
+            pairs += zip(one, other, strict=False)
     return False
 
 

@@ -158,7 +158,10 @@ class Signature:
         found = Origins(as_written, {one.name: version for one, version in told if version[0] > one.version})
         # What was brought up is sent on as what it is now.
         as_they_came = data if all(version[0] >= one.version for one, version in told) else None
-        found.remember_call(typed, ours[1:], as_they_came)
+        try:
+            found.remember_call(typed, ours[1:], as_they_came)
+        except RecursionError as error:
+            raise self._too_deep() from error
         return typed, found
 
     def expect(self, count: int, names: tuple[str, ...]) -> None:
@@ -297,7 +300,10 @@ class Signature:
             by_place = [make(self._infos.get(self._name_at(at)), value) for at, value in enumerate(args)]
             return by_place, {name: make(self._infos.get(name, others), value) for name, value in kwargs.items()}
         except RecursionError as error:
-            raise DecodeError(f"{self._task}: its arguments are nested too deeply") from error
+            raise self._too_deep() from error
+
+    def _too_deep(self) -> DecodeError:
+        return DecodeError(f"{self._task}: its arguments are nested too deeply")
 
     def _name_at(self, at: int) -> str:
         """The parameter that takes the argument at this place."""

@@ -14,6 +14,7 @@ from postroom import EncodeError, evolve, message
 from postroom.jobs import contracts
 from postroom.jobs.codecs import decode_call, encode_call
 from postroom.jobs.context import Run, current
+from postroom.jobs.errors import DecodeError
 from postroom.jobs.messages import batch_of_one, batches
 from postroom.jobs.options import Options
 from postroom.jobs.signature import Signature
@@ -170,6 +171,28 @@ def test_nothing_is_kept_where_no_version_was_told_and_nothing_is_unknown(placed
     came = b'["t",null,[{"id":1,"customer":{"a":{"sku":"x","more":1}}}],{}]'
     signature, (args, _), context = taken(placed, came, None)
     assert made(context, signature, *args)[0] == came
+
+
+@dataclass
+class Tree:
+    leaves: "list[Tree]"
+
+
+def nested(depth: int, extra: bytes = b"") -> bytes:
+    """A call with a tree of this depth."""
+    return b'["t",null,[%s%s],{}]' % (b'{"leaves":[' * depth, b"]%s}" % extra * depth)
+
+
+def test_what_is_nested_deeply(placed: Any) -> None:
+    message("tree")(Tree)
+    newer, more = b'{"tree":[2,1]}', b',"more":1'
+    assert taken(Tree, nested(300), None)[2][current].origins is None
+    with pytest.raises(DecodeError, match="its arguments are nested too deeply"):
+        taken(Tree, nested(400, more), newer)
+    signature, (args, _), context = taken(Tree, nested(200, more), newer)
+    args[0].leaves.append(Tree([]))
+    with pytest.raises(EncodeError, match="nested too deeply to be sent on"):
+        made(context, signature, *args)
 
 
 def test_nothing_is_kept_of_our_own_versions_and_of_what_is_no_message(placed: Any) -> None:
