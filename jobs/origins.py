@@ -89,6 +89,10 @@ class Origins:
     def _grow(self, value: Any, document: Any, base: Any) -> Origin | None:
         if type(document) is not type(base) or not isinstance(base, dict | list) or isinstance(value, set | frozenset):
             return None
+        # msgspec leaves a dataclass's default to the class, and writes it only where it was set.
+        for name in getattr(value, "__dataclass_fields__", ()):
+            if name not in base and hasattr(value, name):
+                base[name] = self._plain(getattr(value, name))
         there = document.keys() if isinstance(document, dict) else range(len(document))
         parts = {
             key: part

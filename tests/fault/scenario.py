@@ -50,7 +50,7 @@ class Scenario:
     def declined(self) -> None:
         """Not acknowledged: no worker has its code, and it is deleted where it waits for one."""
         job = self.named("declined", "of_other_code", self.first)
-        end = time.monotonic() + 5
+        end = time.monotonic() + 20
         while job.status() in {"queued", "started"} and time.monotonic() < end:
             time.sleep(0.05)
         job.delete()

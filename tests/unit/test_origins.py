@@ -319,6 +319,25 @@ class Table(msgspec.Struct):
     ids: dict[int, Line]
 
 
+def test_a_default_that_was_left_out_stays_out_though_a_copy_has_it() -> None:
+    @dataclass
+    class Sale:
+        id: int
+        kind: Kind = Kind.WEB
+        line: Line | None = None
+
+    for given in ({"id": 1, "more": 1}, {"id": 1, "line": {"sku": "a", "more": 1}}):
+        value, sent = read(Sale, given)
+        assert sent(value) == given
+        origins = Origins(as_written)
+        origins.remember(value, given)
+        other = replace(value, id=2)
+        origins.succeed(value, other)
+        assert origins.laying().document(other) == {**given, "id": 2}
+        origins.succeed(value, changed := replace(value, kind=Kind.SHOP))
+        assert origins.laying().document(changed) == {**given, "kind": "shop"}
+
+
 def test_what_is_written_as_an_array() -> None:
     given = {"point": [1, dict(RED)], "row": ["row", dict(BLUE)], "ids": {"1": dict(TEAL)}}
     value = msgspec.json.decode(msgspec.json.encode(given), type=Table)
