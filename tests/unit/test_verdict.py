@@ -31,8 +31,8 @@ class Told:
         """The verdict."""
         history = self.history
         history.acked(*self.acked)
-        history._write("runs", "".join(f"{_line(run)}\n" for run in self.runs))
-        history._write("events", "".join(f"{e.what} {e.job_id} {e.at}\n" for e in self.events))
+        history._write("runs", *(_line(run) for run in self.runs))
+        history._write("events", *(f"{e.what} {e.job_id} {e.at}" for e in self.events))
         for fault in self.faults:
             history.fault(fault.what, fault.pid, fault.at)
         for job_id, token in self.overdue:
@@ -53,6 +53,14 @@ def test_what_a_death_explains_is_green(tmp_path: Path) -> None:
     verdict = Told(tmp_path).judged()
     assert verdict.red == []
     assert (verdict.acked, verdict.duplicate_runs, verdict.recover_max) == (1, 1, 0.3)
+
+
+def test_a_part_of_a_line_was_not_written(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    with (tmp_path / "runs").open("a") as runs:
+        runs.write("\nstart b 7 1 2136")  # killed, as it wrote
+    assert told.judged().red == []
+    assert [run.job_id for run in told.history.all_runs()] == ["a"] * 3
 
 
 def nothing_acked(told: Told) -> None:
