@@ -39,6 +39,8 @@ class Step:
     """Which job of its key it is, in order of enqueue; the first is 0."""
     job_id: str
     pid: int
+    parent: int
+    """As of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,13 @@ class History:
         """
         self._write("faults", f"{what} {pid} {_now() if at is None else at:.6f}")
 
-    def faults(self, what: str, pids: Sequence[int]) -> None:
-        """`fault` of several processes at once."""
-        self._write("faults", *(f"{what} {pid} {_now():.6f}" for pid in pids))
+    def faults(self, what: str, pids: Sequence[int], *, sync: bool = True) -> None:
+        """`fault` of several processes at once.
+
+        Args:
+            sync: False: do not wait for the disk, for between the line and the stroke nothing may begin.
+        """
+        self._write("faults", *(f"{what} {pid} {_now():.6f}" for pid in pids), sync=sync)
 
     def overdue(self, job_id: str, token: int) -> None:
         """The process that runs this job is killed for it, which is a failed attempt: its handler cannot say so."""
@@ -103,7 +109,7 @@ class History:
 
     def order(self, what: str, key: str, number: int, job_id: str) -> None:
         """A handler of this process started, ended or failed with the job of this key that was enqueued as `number`."""
-        self._write("order", f"{what} {key} {number} {job_id} {os.getpid()}")
+        self._write("order", f"{what} {key} {number} {job_id} {os.getpid()} {os.getppid()}")
 
     def event(self, what: str, job_ids: list[str]) -> None:
         """A transition was heard of."""
@@ -113,13 +119,14 @@ class History:
         """A line of a case's own."""
         self._write(name, text)
 
-    def _write(self, name: str, *lines: str) -> None:
+    def _write(self, name: str, *lines: str, sync: bool = True) -> None:
         if not lines:
             return
         if name not in self._files:
             self._files[name] = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.write(self._files[name], "".join(f"\n{line}{_END}" for line in lines).encode())
-        os.fdatasync(self._files[name])
+        if sync:
+            os.fdatasync(self._files[name])
 
     # Reading -------------------------------------------------------------------------------------------------------
 
@@ -133,7 +140,7 @@ class History:
 
     def all_steps(self) -> list[Step]:
         """What handlers of jobs with keys did, in that order."""
-        return [Step(w[0], w[1], int(w[2]), w[3], int(w[4])) for w in self._lines("order")]
+        return [Step(w[0], w[1], int(w[2]), w[3], int(w[4]), int(w[5])) for w in self._lines("order")]
 
     def all_faults(self) -> list[Fault]:
         """What was broken, in that order."""
