@@ -52,6 +52,8 @@ KEYS = {
     "schedule": "{own}schedule:{name}",
     "ticks": "{own}ticks",
     "busy": "{own}keys",
+    "expired": "{own}expired:{queue_name}",
+    "doomed": "{own}doomed",
 }
 ARGS = {
     "rq": "rq:",
@@ -67,6 +69,7 @@ ARGS = {
     "digest": "d1",
     "hash_name": "alerts",
     "name": "s",
+    **dict.fromkeys(("deadline", "within", "parent", "children"), ""),
 }
 
 Space = Mapping[str, Any]
