@@ -223,7 +223,7 @@ def cancel(space: Keys, job_id: str, *, children: bool = True) -> Call[tuple[str
 
 def uproot(space: Keys) -> Call[bool]:
     """Cancel some children of canceled jobs; True where there may be more."""
-    return script("uproot", lambda count: count == UPROOT, space, {"doomed": space.doomed()}, {"limit": UPROOT})
+    return script("uproot", bool, space, {"doomed": space.doomed()}, {"limit": UPROOT})
 
 
 def delete(space: Keys, job_id: str) -> Call[bool]:

@@ -1,6 +1,6 @@
 """The log of a job: the lines that its handlers log, kept in its hash and shown as they come."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -38,7 +38,7 @@ class LogLine(Stored, frozen=True, kw_only=True):
     """From 1 in the order of coming, over all attempts."""
 
 
-def log_lines(found: Mapping[str, bytes | None]) -> list[LogLine]:
+def log_lines(found: dict[str, bytes | None]) -> list[LogLine]:
     """The lines that are kept, from the LOG_FIELDS of a job's hash. What nobody of us wrote is no line."""
     kept = (found["p:log"] or b"").splitlines()
     total = (found["p:logged"] or b"").partition(b" ")[0]

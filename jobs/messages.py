@@ -190,7 +190,7 @@ def _batch(options: Options, at: str, stamped: bytes = b"") -> Batch:
     if run is not None:
         batch.parent = run.id
         if run.ends is not None:
-            batch.deadline = min(run.ends, batch.deadline or run.ends)  # type: ignore[type-var]
+            batch.deadline = min(run.ends, batch.deadline or run.ends)
     return batch
 
 

@@ -107,11 +107,10 @@ def settle_calls(
         groups[outcome.verb, outcome.job.queue].append(outcome)
     # What jobs logged last comes before what became of them: then they are not theirs any more.
     found: list[tuple[calls.Call[Any], list[Outcome]]] = []
-    for job in (outcome.job for group in groups.values() for outcome in group if outcome.job.notes):
-        job.notes.settling = True
-        first, count, text = job.notes.take()
-        if count:
-            found.append((calls.log(space, job.id, job.token, first, count, text), []))
+    for job in (outcome.job for group in groups.values() for outcome in group):
+        if job.notes is not None:
+            job.notes.settling = True
+            found.append((calls.log(space, job.id, job.token, *job.notes.take()), []))
     for (verb, queue), group in groups.items():
         for start in range(0, len(group), BATCH):
             part = group[start : start + BATCH]

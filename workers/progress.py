@@ -69,15 +69,15 @@ class Reporter:
             with self._lock:  # a word that came in between would be in neither
                 news, self._news = self._news, {}
                 noted, self._noted = self._noted, {}
-            taken = [(job, notes, *notes.take()) for job, notes in noted.values() if not notes.settling]
+            taken = [(job, notes, notes.take()) for job, notes in noted.values() if not notes.settling]
             try:
                 self._app.broker.try_many(
                     [
                         *(self._call(run, progress) for run, progress in news.values()),
-                        *(calls.log(self._app.keys, job.id, job.token, *what) for job, _, *what in taken),
+                        *(calls.log(self._app.keys, job.id, job.token, *what) for job, _, what in taken),
                     ]
                 )
-                for _, notes, first, count, _ in taken:
+                for _, notes, (first, count, _) in taken:
                     notes.confirmed(first + count)
             except BrokerError as error:
                 log.debug("what %d jobs say is not told: %s", len(news) + len(taken), error)
