@@ -2,52 +2,52 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
 from postroom.jobs.joblog import MOST_BYTES, MOST_LINES
 
 
-@dataclass(slots=True)
 class Notes:
-    """Lines that the server has not confirmed: the newest, for so long as it is away."""
+    """Lines that the server has not confirmed: the newest, for so long as it is away.
 
-    veil: Callable[[str], str] = str
-    """Hides the secrets of the job's call."""
-    first: int = 0
-    """How many lines there were before these."""
-    lines: deque[bytes] = field(default_factory=deque)
-    """Each with its end."""
-    size: int = 0
-    settling: bool = False
-    """They leave with the outcome of the job, and need no sending of their own."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    Args:
+        veil: hides the secrets of the job's call.
+        first: how many lines there were before these.
+        lines: each with its end.
+    """
+
+    def __init__(self, veil: Callable[[str], str] = str, first: int = 0, lines: Iterable[bytes] = ()) -> None:
+        self.veil = veil
+        self.settling = False
+        """They leave with the outcome of the job, and need no sending of their own."""
+        self._first, self._lines = first, deque(lines)
+        self._size = sum(map(len, self._lines))
+        self._lock = threading.Lock()
 
     @classmethod
-    def read(cls, first: int, count: int, text: bytes) -> "Notes":
+    def read(cls, first: int, _count: int, text: bytes) -> "Notes":
         """From what another process `took`."""
-        lines = text.splitlines(keepends=True)
-        return cls(first=first, lines=deque(lines), size=len(text))
+        return cls(first=first, lines=text.splitlines(keepends=True))
 
     def add(self, line: bytes) -> None:
         """One more."""
-        with self.lock:
-            self.lines.append(line)
-            self.size += len(line)
-            while len(self.lines) > MOST_LINES or self.size > MOST_BYTES:
+        with self._lock:
+            self._lines.append(line)
+            self._size += len(line)
+            while len(self._lines) > MOST_LINES or self._size > MOST_BYTES:
                 self._drop()
 
     def take(self) -> tuple[int, int, bytes]:
         """How many there were before, how many there are, and these. They stay until they are `confirmed`."""
-        with self.lock:
-            return self.first, len(self.lines), b"".join(self.lines)
+        with self._lock:
+            return self._first, len(self._lines), b"".join(self._lines)
 
     def confirmed(self, count: int) -> None:
         """The server has the first `count` of all lines."""
-        with self.lock:
-            while self.lines and self.first < count:
+        with self._lock:
+            while self._lines and self._first < count:
                 self._drop()
 
     def _drop(self) -> None:
-        self.size -= len(self.lines.popleft())
-        self.first += 1
+        self._size -= len(self._lines.popleft())
+        self._first += 1

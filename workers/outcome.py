@@ -110,7 +110,8 @@ def settle_calls(
     for job in (outcome.job for group in groups.values() for outcome in group):
         if job.notes is not None:
             job.notes.settling = True
-            found.append((calls.log(space, job.id, job.token, *job.notes.take()), []))
+            if (said := job.notes.take())[1]:
+                found.append((calls.log(space, job.id, job.token, *said), []))
     for (verb, queue), group in groups.items():
         for start in range(0, len(group), BATCH):
             part = group[start : start + BATCH]

@@ -172,6 +172,13 @@ ROWS = (
         again=Then(0),
     ),
     Row(
+        "cancel: what has expired, and stays that",
+        {"rq:job:a": job("canceled", **EXPIRED)},
+        Call("cancel", {}),
+        Then(["expired", 0]),
+        again=Then(["expired", 0]),
+    ),
+    Row(
         "delete: from those of its queue that have expired",
         {"rq:job:a": job("canceled", **EXPIRED), "rq:canceled:q": ZSet(a=900), "postroom:expired:q": ZSet(a=9, b=9)},
         Call("delete", {"nonce": ""}),

@@ -8,10 +8,10 @@
 -- before.
 local function cancel_job(id, now, at)
   local job = rq .. 'job:' .. id
-  local status, queue_name, worker, key, parent = unpack(redis.call('HMGET', job, 'status', 'origin', 'worker_name', 'p:key',
-    'p:parent'))
+  local status, queue_name, worker, key, parent, expired = unpack(redis.call('HMGET', job, 'status', 'origin',
+    'worker_name', 'p:key', 'p:parent', 'p:expired'))
   if not status or status == 'finished' or status == 'failed' or status == 'canceled' or status == 'stopped' then
-    return status
+    return status == 'canceled' and expired and 'expired' or status
   end
   queue_name = queue_name or ''
   -- The registries first: where one of them refuses, the job is not canceled yet and the same call does it all again.
