@@ -105,6 +105,16 @@ class CurrentJob:
         """As `Run.set_progress`."""
         _run("set_progress").set_progress(done, total)
 
+    @property
+    def log(self) -> logging.Logger:
+        """As `Run.log`."""
+        return _run("log").log
+
+    @property
+    def deadline(self) -> datetime | None:
+        """As `Run.deadline`."""
+        return _run("deadline").deadline
+
     def remaining(self) -> float | None:
         """As `Run.remaining`."""
         return _run("remaining").remaining()

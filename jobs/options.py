@@ -30,7 +30,7 @@ class OptionFields(TypedDict, total=False):
     result_ttl: int | timedelta
     at_front: bool
     key: Key
-    deadline: float | timedelta | datetime
+    deadline: float | timedelta | datetime | None
     detached: bool
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from postroom import Postroom, Secret, current_job
 from postroom.jobs import calls
+from postroom.jobs.context import current
 from postroom.jobs.joblog import LONGEST, follow
 from tests.integration.programs import Command, Program, burst, until, working
 
@@ -59,8 +60,8 @@ def test_threads_and_coroutines_log(app: Postroom, client: Any) -> None:
 def test_attempts_follow_one_another(app: Postroom) -> None:
     @app.task(name="flaky", queue="q")
     def flaky() -> None:
-        current_job.log.info("attempt %d", current_job.attempt)
-        if current_job.attempt == 1:
+        current_job.log.info("attempt %d", current.get().attempt)
+        if current.get().attempt == 1:
             raise ConnectionError("again")
 
     job = flaky.enqueue()
