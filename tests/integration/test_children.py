@@ -15,7 +15,11 @@ from postroom.jobs.options import OptionFields
 from postroom.scheduler.uproot import Uproot
 from tests.integration.programs import burst, until, working
 
-HOW: tuple[OptionFields, ...] = tuple({"queue": "later", **how} for how in ({}, {"key": "k"}, {"detached": True}))  # type: ignore[misc]
+HOW: tuple[OptionFields, ...] = (
+    {"queue": "later"},
+    {"queue": "later", "key": "k"},
+    {"queue": "later", "detached": True},
+)
 
 
 def family(app: Postroom, client: Any) -> dict[str, str]:

@@ -13,8 +13,10 @@ from tests.fault.verdict import Verdict, some
 
 EVERY = 0.4
 """Seconds between two kills."""
-JOBS = 20
+JOBS = 50
 """For so many there is one kill."""
+TREES = 10
+"""One job of so many is a tree."""
 LATE = "began after their deadline"
 SLACK = 0.5
 """Seconds between the worker's last look at the deadline and the handler's at the server's clock, on a busy machine."""
@@ -35,9 +37,11 @@ def deadlines(ground: Ground) -> Iterator[Verdict]:
 
 def killed(case: str, ground: Ground, seed: int, *, environ: Mapping[str, str] = NOTHING) -> Verdict:
     """One trial."""
-    count = max(200, ground.jobs // 10)
+    count = max(500, ground.jobs // 10)
     with Trial(case, ground.url, seed, queues=2) as trial:
-        producer = trial.start("-m", "tests.fault.bounded_producer", str(count), ",".join(trial.queues), f"{seed}")
+        producer = trial.start(
+            "-m", "tests.fault.bounded_producer", str(count), str(TREES), ",".join(trial.queues), f"{seed}"
+        )
         time.sleep(EVERY)  # a backlog, so that deadlines pass
         pools = [trial.pool(*POOL, **environ) for _ in range(2)]
         kills = 0
@@ -50,6 +54,12 @@ def killed(case: str, ground: Ground, seed: int, *, environ: Mapping[str, str] =
                 break  # the verdict will say so
         verdict = trial.finish(*pools)
         verdict.red += some(LATE, list(late(trial.history.notes(BOUNDS))))
+        if verdict.acked < count + count // TREES:
+            verdict.red.append(
+                f"{verdict.acked - count} children, of {count // TREES} trees: hardly anything was tried"
+            )
+        if not verdict.duplicate_runs:
+            verdict.red.append(f"none of {kills} kills struck a job")
         told = [event.what for event in trial.history.all_events()]
         for what in ("expired", "canceled", "finished"):
             if what not in told:
