@@ -39,9 +39,8 @@ def killed(case: str, ground: Ground, seed: int, *, environ: Mapping[str, str] =
     """One trial."""
     count = max(500, ground.jobs // 10)
     with Trial(case, ground.url, seed, queues=2) as trial:
-        producer = trial.start(
-            "-m", "tests.fault.bounded_producer", str(count), str(TREES), ",".join(trial.queues), f"{seed}"
-        )
+        said = (str(count), str(TREES), ",".join(trial.queues), f"{case} {seed}")
+        producer = trial.start("-m", "tests.fault.bounded_producer", *said)
         time.sleep(EVERY)  # a backlog, so that deadlines pass
         pools = [trial.pool(*POOL, **environ) for _ in range(2)]
         kills = 0
@@ -55,9 +54,7 @@ def killed(case: str, ground: Ground, seed: int, *, environ: Mapping[str, str] =
         verdict = trial.finish(*pools)
         verdict.red += some(LATE, list(late(trial.history.notes(BOUNDS))))
         if verdict.acked < count + count // TREES:
-            verdict.red.append(
-                f"{verdict.acked - count} children, of {count // TREES} trees: hardly anything was tried"
-            )
+            verdict.red.append(f"{verdict.acked - count} children of {count // TREES} trees: too few")
         if not verdict.duplicate_runs:
             verdict.red.append(f"none of {kills} kills struck a job")
         told = [event.what for event in trial.history.all_events()]

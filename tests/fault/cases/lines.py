@@ -64,6 +64,8 @@ end
 """
 """In the place of `redis.pcall`: the server fails it itself."""
 _NUMBER = re.compile(r"\d+(\.\d+)?")
+FAR = 5e9
+"""Seconds since the epoch: the year 2128."""
 MOST = 8
 """The most meetings of one call in one row."""
 
@@ -155,8 +157,10 @@ def _plain_text(text: str, token: str) -> str:
 
 
 def _time(number: float) -> float:
-    """A time by the server's clock is told from now, to a hundred seconds. No whole number of them is near an edge."""
-    return round(number - time.time() + 17.3, -2) if number > 1e9 else number
+    """A time by the server's clock is told from now, to a hundred seconds. No whole number of them is near an edge.
+    What a row itself puts into the far future is no such time: the case may take longer than a hundred seconds.
+    """
+    return round(number - time.time() + 17.3, -2) if 1e9 < number < FAR else number
 
 
 def _text(text: str, token: str) -> str:
