@@ -10,7 +10,7 @@ from postroom.jobs.burial import ALERTS, Burial, Hook, taking
 from postroom.jobs.errors import ConfigError, UnknownTask
 from postroom.jobs.messages import batch_of_one
 from postroom.jobs.naming import import_function, import_module, task_name
-from postroom.jobs.options import Key, Options, check_queue_name, check_span
+from postroom.jobs.options import Key, Options, check_queue_name, span_of
 from postroom.jobs.record import Event, check_event
 from postroom.jobs.retry import DEFAULT, NEVER, Retry
 from postroom.jobs.schedules import Schedule, make
@@ -312,9 +312,10 @@ class Declarations(Counter):
         if not isinstance(name, str) or not name:
             raise ConfigError(f"name={name!r}: a task's name is a text")
         check_queue_name(options.get("queue", "default"))
-        check_span(options.get("deadline"))
         signature = Signature.of(name, function) if typed else None
-        prepared: Prepared[Any, Any] = Prepared(self, name, Options().but(**options), signature)
+        kept = Options().but(**options)
+        span_of(kept.deadline)
+        prepared: Prepared[Any, Any] = Prepared(self, name, kept, signature)
         task: Task[Any, Any] = Task(name, function, prepared, NEVER if retry is None else retry, isolate)
         rival = self.tasks.get(name)
         if rival is not None and _place(rival.function) != _place(function):

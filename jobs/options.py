@@ -148,12 +148,15 @@ def whole_seconds(value: float | timedelta) -> int:
     return math.ceil(seconds(value))
 
 
-def check_span(deadline: object) -> None:
-    """Raises:
-    ConfigError: this deadline is no duration, as that of many jobs must be.
+def span_of(deadline: float | timedelta | datetime | None) -> float | None:
+    """A deadline of many jobs: seconds from the enqueue of each.
+
+    Raises:
+        ConfigError: it is one time for all of them.
     """
     if isinstance(deadline, datetime):
         raise ConfigError(f"deadline={deadline!r}: one time for all its jobs: give a timedelta or seconds")
+    return None if deadline is None else float(seconds(deadline))
 
 
 def _check_aware(name: str, value: datetime | None) -> None:

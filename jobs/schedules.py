@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from postroom.jobs.errors import ConfigError
-from postroom.jobs.options import Options, check_span, seconds, whole_seconds
+from postroom.jobs.options import Options, seconds, span_of, whole_seconds
 from postroom.jobs.times import MOST
 
 CATCH_UP = ("last", "all", "none")
@@ -180,7 +180,6 @@ def make(
         raise ConfigError(f"{where}: catch_up={catch_up!r}: one of {', '.join(CATCH_UP)}")
     if overlap not in OVERLAP:
         raise ConfigError(f"{where}: overlap={overlap!r}: one of {', '.join(OVERLAP)}")
-    check_span(options.deadline)
     made = Schedule(
         name=name,
         task=task,
@@ -194,7 +193,7 @@ def make(
         timeout=None if options.timeout is None else whole_seconds(options.timeout),
         result_ttl=None if options.result_ttl is None else whole_seconds(options.result_ttl),
         key=options.key_of(args, kwargs) or None,
-        deadline=None if options.deadline is None else float(seconds(options.deadline)),  # type: ignore[arg-type]
+        deadline=span_of(options.deadline),
         args=args,
         kwargs=kwargs,
     )
