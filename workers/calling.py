@@ -22,9 +22,9 @@ class Calling:
 
     def __call__(self, ready: Ready, slot: Slot) -> Outcome:
         """Run `ready` in the calling thread, whose place is `slot`."""
-        started = ready.job.started = time.time()
         if not ready.begin():
             return released(ready.job)  # the next claim sees that it has expired
+        started = ready.job.started = time.time()
         try:
             if ready.function is None:
                 return self._theirs.run(ready, slot, started)
