@@ -31,7 +31,7 @@ DESK = {"sift", "redrive", "purge", "import", "undo"}
 """What a person sends who looks after dead letters, one call at a time: who is killed there is like one whose call or
 reply is lost, and `replies` loses each.
 """
-ASIDE = {"listen", "pause", "progress", "tick", "declare", "alter"}
+ASIDE = {"listen", "pause", "progress", "tick", "declare", "alter", "log"}
 """What moves no job that there is: who listens; pauses; what handlers say; schedules, whose case is `cron`."""
 POOL = ("-p", "1", "-c", "4")
 
