@@ -130,7 +130,7 @@ class Ledger:
         while self._open:
             ids = list(islice(self._open, WINDOW))
             before = self._broker.run_many([calls.cancel(self._broker.keys, job_id) for job_id in ids])
-            canceled += sum(status in {"queued", "started"} for status in before)
+            canceled += sum(status in {"queued", "started"} for status, _ in before)
             for _ in ids:
                 self._open.popleft()
         return canceled

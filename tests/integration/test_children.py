@@ -79,7 +79,7 @@ def test_a_whole_tree_is_canceled_that_waits_and_runs(app: Postroom, client: Any
         job = branch.enqueue("r", 1)
         began.wait(5)
         assert job.cancel()
-        until(lambda: len(stopped) == 2, 5)
+        until(lambda: len(stopped) == 2)
     assert set(statuses(app, ids).values()) == {"canceled"}
     assert len(ids) == 3
     assert client.zcard("rq:scheduled:q") == 0
