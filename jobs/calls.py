@@ -54,6 +54,8 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[lis
         DuplicateJob: the first id that is taken by another job; the other jobs of the batch are written.
     """
     keys = {"queues": space.queues(), "queue": space.queue(queue), "scheduled": space.scheduled(queue)}
+    if batch.keyed:
+        keys["deferred"] = space.deferred(queue)
     args = {"where": place.where, "due": place.due, "delay": place.delay, "count": len(batch.fields)}
 
     def ids(replies: list[int]) -> list[str]:
@@ -61,7 +63,8 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[lis
             raise DuplicateJob(batch.ids[replies.index(-1)])
         return batch.ids
 
-    return script("enqueue", ids, space, keys, args, [*batch.fields, *batch.jobs])
+    name = "enqueue_keyed" if batch.keyed else "enqueue"
+    return script(name, ids, space, keys, args, [*batch.fields, *batch.jobs])
 
 
 def claim(
@@ -180,6 +183,23 @@ def offer(space: Keys, queue: str, limit: int) -> Call[int]:
     """Move declined jobs that may be run now, or have stood for long, to their queue; how many there were."""
     keys = {"declined": space.declined(queue), "queue": space.queue(queue), "came": space.came(queue)}
     return script("offer", int, space, keys, {"limit": limit, "rarely": RARELY})
+
+
+def follow(space: Keys, age: float, limit: int, now: float | str = "") -> Call[tuple[int, list[tuple[str, str]]]]:
+    """Let the next job follow where the one that held a key was taken away by others.
+
+    Args:
+        age: seconds for which a look at a key holds good.
+
+    Returns:
+        How many keys were looked at, `limit` where there may be more; and each whose next job was refused, with why.
+    """
+
+    def parse(reply: list[Any]) -> tuple[int, list[tuple[str, str]]]:
+        refused = texts(reply[1:])
+        return reply[0], list(zip(refused[::2], refused[1::2], strict=True))
+
+    return script("follow", parse, space, {"busy": space.busy()}, {"age": age, "limit": limit, "now": now})
 
 
 def retain(space: Keys, queue: str, canceled_ttl: float, keep_dead: int, limit: int) -> Call[int]:

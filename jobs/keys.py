@@ -166,6 +166,14 @@ class Keys:
         """ZSET of the names of all schedules by the tick that each waits for (seconds since the epoch)."""
         return f"{self.own()}ticks"
 
+    def line(self, key: str) -> str:
+        """ZSET of the ids of a key's jobs that have not ended, in order of enqueue. The first holds the key."""
+        return f"{self.own()}key:{key}"
+
+    def busy(self) -> str:
+        """ZSET of the keys that have a line, by the time when a duty last looked at it (seconds since the epoch)."""
+        return f"{self.own()}keys"
+
     def turn(self, what: str) -> str:
         """STRING: somebody does this now, so that others need not."""
         return f"{self.own()}turn:{what}"

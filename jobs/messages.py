@@ -31,14 +31,17 @@ class Batch:
     """What all their hashes have in common: field, value, …"""
     ids: list[str] = field(default_factory=list)
     jobs: list[Any] = field(default_factory=list)
-    """For each job its id, the nonce that tells a replay from a rival ('' where the id is ours), its data."""
+    """For each job its id, the nonce that tells a replay from a rival ('' where the id is ours), its data; and where
+    they are `keyed` its key."""
     size: int = 0
     """Bytes of data."""
+    keyed: bool = False
+    """They may have keys."""
 
-    def add(self, job_id: str, nonce: str, data: bytes) -> None:
+    def add(self, job_id: str, nonce: str, data: bytes, key: str = "") -> None:
         """One more job."""
         self.ids.append(job_id)
-        self.jobs += (job_id, nonce, data)
+        self.jobs += (job_id, nonce, data, key) if self.keyed else (job_id, nonce, data)
         self.size += len(data)
 
     def carry(self, headers: Mapping[str, str]) -> None:
@@ -90,21 +93,23 @@ def batch_of_one(
     Raises:
         EncodeError: an argument that the codec cannot carry, or that is not of its parameter's type.
         Rejected: the call is larger than `limit`.
+        ConfigError: its key cannot be one; or whatever the function raises that makes it.
     """
     data, stamped = _data(name, args, kwargs, limit, signature)
-    batch = Batch(_fields(options, rq_time(at), stamped))
+    batch = _batch(options, rq_time(at), stamped)
+    key = options.key_of(args, kwargs)
     if options.job_id is None:
-        batch.add(os.urandom(_ID).hex(), "", data)
+        batch.add(os.urandom(_ID).hex(), "", data, key)
     else:
-        batch.add(options.job_id, new_nonce(), data)
+        batch.add(options.job_id, new_nonce(), data, key)
     return batch
 
 
 def batch_of_known(name: str, calls: Mapping[str, Sequence[Any]], options: Options) -> Batch:
     """Calls by their ids, each of which always means the same call: whoever repeats one makes no second job."""
-    batch = Batch(_fields(options, rq_time()))
+    batch = _batch(options, rq_time())
     for job_id, args in calls.items():
-        batch.add(job_id, job_id, encode_call(name, args, {}))
+        batch.add(job_id, job_id, encode_call(name, args, {}), options.key_of(args, {}))
     return batch
 
 
@@ -120,11 +125,11 @@ def batches(
             yield batch
             batch = None
         if batch is None:
-            batch = Batch(_fields(options, rq_time(time.time()), stamped))
+            batch = _batch(options, rq_time(time.time()), stamped)
             last = stamped
             ids = os.urandom(_ID * BATCH_JOBS).hex()
         start = 2 * _ID * len(batch.ids)
-        batch.add(ids[start : start + 2 * _ID], "", data)
+        batch.add(ids[start : start + 2 * _ID], "", data, options.key_of(args, {}) if batch.keyed else "")
         if len(batch.ids) == BATCH_JOBS:
             yield batch
             batch = None
@@ -168,6 +173,10 @@ def _whole(
     return args, {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}, stamped
 
 
+def _batch(options: Options, at: str, stamped: bytes = b"") -> Batch:
+    return Batch(_fields(options, at, stamped), keyed=options.key is not None)
+
+
 def _fields(options: Options, at: str, stamped: bytes = b"") -> list[Any]:
     """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
@@ -177,7 +186,7 @@ def _fields(options: Options, at: str, stamped: bytes = b"") -> list[Any]:
         fields += ("p:messages", stamped)
     if not scheduled:
         fields += ["enqueued_at", at]
-    if scheduled and options.at_front:
+    if options.at_front and (scheduled or options.key is not None):  # for when its time, or its turn, comes
         fields += ["enqueue_at_front", 1]
     if options.timeout is not None:
         fields += ["timeout", whole_seconds(options.timeout)]

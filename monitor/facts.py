@@ -33,6 +33,8 @@ class QueueFacts:
     """Seconds since the job at its head was enqueued."""
     running: int = 0
     """Jobs in workers' hands."""
+    deferred: int = 0
+    """Jobs that wait for their key, or for other jobs."""
     alive: tuple[WorkerFacts, ...] = ()
     """All live workers, whatever they take."""
     unwatched: float | None = None
@@ -75,6 +77,19 @@ class WaitsFor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineFacts:
+    """Where a job waits for its key."""
+
+    key: str
+    before: int
+    """Jobs before it in the line of its key, the one that holds it among them."""
+    holder: WaitsFor
+    """The job that holds the key; without a status where it is gone."""
+    held: float | None = None
+    """Seconds since that one's turn came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
     """One job. What does not apply to its status, or is not known, is None or empty."""
 
@@ -104,6 +119,9 @@ class JobFacts:
     """Seconds until it is due; negative: overdue."""
     waits_for: tuple[WaitsFor, ...] = field(default=())
     """The jobs that it waits for and that have not ended as it needs it."""
+
+    line: LineFacts | None = None
+    """Where it waits for its key."""
 
     worker: str = ""
     worker_kind: Literal["postroom", "rq", ""] = ""

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from postroom.jobs.failure import Cause
 from postroom.jobs.times import span
-from postroom.monitor.facts import JobFacts, QueueFacts, WaitsFor
+from postroom.monitor.facts import JobFacts, LineFacts, QueueFacts, WaitsFor
 
 UNWATCHED = 5.0
 """Seconds without a duty done after which nobody seems to do them."""
 PACE = 60
 """Seconds of the past that a queue's pace is taken from."""
+
+_NOTICED = "a worker or scheduler sees that within seconds, and the next one follows"
 
 Said = tuple[str, str]
 """A state in one word, and what is said of the job or the queue."""
@@ -38,14 +40,17 @@ def why_queue(queue: QueueFacts) -> Answer:
     waiting = f"{count(queue.waiting, 'job')} {'waits' if queue.waiting == 1 else 'wait'}"
     if queue.waiting and queue.oldest is not None:
         waiting += f", the oldest for {span(queue.oldest)}"
+    if queue.deferred:
+        waiting += f"; {queue.deferred:,} more {'waits' if queue.deferred == 1 else 'wait'} for a key or other jobs"
     obstacle = _obstacle(queue)
     if obstacle:
         state, said = obstacle
         return Answer(state, f"Queue {queue.name}: {waiting}; {said}.")
     takers = count(len(queue.workers), "worker")
     running = f"running {queue.running:,} of {count(queue.places, 'place')}"
-    state = "waiting" if queue.waiting else "running" if queue.running else "empty"
-    if not queue.waiting:
+    busy = "running" if queue.running else "deferred" if queue.deferred else "empty"
+    state = "waiting" if queue.waiting else busy
+    if not queue.waiting and not queue.deferred:
         waiting = "no job waits"
     return Answer(
         state,
@@ -152,6 +157,8 @@ def _scheduled(job: JobFacts) -> Said:
 
 
 def _deferred(job: JobFacts) -> Said:
+    if job.line:
+        return "key", _in_line_of_key(job.line)
     if not job.waits_for:
         return "deferred", "is deferred though no job that it waited for is open any more: enqueue it again"
     first = job.waits_for[0]
@@ -160,6 +167,13 @@ def _deferred(job: JobFacts) -> Said:
         what = f"{count(len(job.waits_for), 'job')}, among them {what}"
     for_good = first.status in {"failed", "canceled", "stopped"}
     return "deferred", f"waits for {what}{': it waits until that one is run again and finishes' if for_good else ''}"
+
+
+def _in_line_of_key(line: LineFacts) -> str:
+    held = f" for {span(line.held)}" if line.held is not None else ""
+    what = f"which {_being(line.holder)}" if line.holder.status else f"which is gone: {_NOTICED}"
+    before = f"{count(line.before, 'job')} {'is' if line.before == 1 else 'are'} before it"
+    return f"waits for its key {line.key}, held{held} by job {line.holder.id}, {what}; {before}"
 
 
 def _being(other: WaitsFor) -> str:

@@ -28,6 +28,18 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a handler of a job with a key: it started, ended, or failed."""
+
+    what: str
+    key: str
+    number: int
+    """Which job of its key it is, in order of enqueue; the first is 0."""
+    job_id: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Something that was broken: `pid` 0 is the server, or everybody's connection to it."""
 
@@ -83,6 +95,10 @@ class History:
         """The process that runs this job is killed for it, which is a failed attempt: its handler cannot say so."""
         self._write("overdue", f"{job_id} {token}\n")
 
+    def order(self, what: str, key: str, number: int, job_id: str) -> None:
+        """A handler of this process started, ended or failed with the job of this key that was enqueued as `number`."""
+        self._write("order", f"{what} {key} {number} {job_id} {os.getpid()}\n")
+
     def event(self, what: str, job_ids: list[str]) -> None:
         """A transition was heard of."""
         self._write("events", "".join(f"{what} {job_id} {_now():.6f}\n" for job_id in job_ids))
@@ -108,6 +124,10 @@ class History:
     def all_runs(self) -> list[Run]:
         """What handlers did, in that order."""
         return [Run(w[0], w[1], int(w[2]), int(w[3]), int(w[4]), int(w[5]), float(w[6])) for w in self._lines("runs")]
+
+    def all_steps(self) -> list[Step]:
+        """What handlers of jobs with keys did, in that order."""
+        return [Step(w[0], w[1], int(w[2]), w[3], int(w[4])) for w in self._lines("order")]
 
     def all_faults(self) -> list[Fault]:
         """What was broken, in that order."""

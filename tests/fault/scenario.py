@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from postroom.jobs.errors import DuplicateJob
 from postroom.jobs.job import Job
@@ -36,6 +37,16 @@ class Scenario:
         history.acked(app.enqueue("eager", 1, queue=self.second).id)
         history.acked(app.enqueue("broken", queue=self.third).id)
         history.acked(app.enqueue("work", queue=self.third, delay=0.3).id)
+
+    def keyed(self) -> None:
+        """Jobs of one key, on all queues: one fails at first, one is put off, one is canceled and one deleted."""
+        for queue, task, args in ((self.first, "flaky", (1,)), (self.second, "work", ()), (self.third, "broken", ())):
+            history.acked(app.using(task, queue=queue, key="k").enqueue(*args).id)
+        history.acked(app.using("work", queue=self.first, key="k", delay=0.3).enqueue().id)
+        self.named("keyed-deleted", "work", self.second, delay=3600.0, key="k").delete()
+        canceled = self.named("keyed-canceled", "work", self.first, delay=3600.0, key="k")
+        canceled.cancel()
+        history.acked(canceled.id, *app.using("work", queue=self.second, key="k").enqueue_many([()] * 2))
 
     def canceled(self) -> None:
         """Most likely while it is queued: the pool has only just been started."""
@@ -73,10 +84,10 @@ class Scenario:
         job.cancel()
         history.acked(job.id)
 
-    def named(self, job_id: str, task: str, queue: str, *args: object, delay: float = 0.0) -> Job[object]:
+    def named(self, job_id: str, task: str, queue: str, *args: object, **options: Any) -> Job[object]:
         """A job under this id, made now or by the process before this one."""
         try:
-            return app.using(task, queue=queue, job_id=job_id, delay=delay).enqueue(*args)
+            return app.using(task, queue=queue, job_id=job_id, **options).enqueue(*args)
         except DuplicateJob:
             return app.job(job_id)
 
@@ -86,7 +97,7 @@ def main(queues: Sequence[str]) -> None:
     scenario = Scenario(queues)
     steps: tuple[Callable[[], None], ...] = (
         *(scenario.ordinary, scenario.failing, scenario.canceled, scenario.deleted, scenario.interrupted),
-        *(scenario.behind, scenario.declined, scenario.overrunning),
+        *(scenario.keyed, scenario.behind, scenario.declined, scenario.overrunning),
     )
     path = history.folder / DONE
     done = path.read_text().split() if path.exists() else []

@@ -128,6 +128,7 @@ class Trial:
                 pipe.llen(keys.queue(queue))
                 pipe.zcard(keys.wip(queue))
                 pipe.zcard(keys.scheduled(queue))
+                pipe.zcard(keys.deferred(queue))
             return not any(pipe.execute())
 
     def finish(self, *pools: Process, seconds: float = 60, within: float | None = None) -> Verdict:

@@ -13,8 +13,12 @@ from tests.lua import (
     test_delete,
     test_dependents,
     test_enqueue,
+    test_enqueue_keyed,
+    test_follow,
     test_import,
     test_join,
+    test_key,
+    test_key_again,
     test_listen,
     test_offer,
     test_paused,
@@ -42,5 +46,6 @@ TABLES = (
     *(test_cancel, test_delete, test_retain, test_announce, test_swap),
     *(test_sift, test_redrive, test_purge, test_import, test_undo, test_record, test_listen),
     *(test_tick, test_declare, test_alter, test_decline, test_offer),
+    *(test_enqueue_keyed, test_follow, test_key, test_key_again),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

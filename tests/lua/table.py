@@ -29,6 +29,7 @@ KEYS = {
     "scheduled": "{rq}scheduled:{queue_name}",
     "finished": "{rq}finished:{queue_name}",
     "failed": "{rq}failed:{queue_name}",
+    "deferred": "{rq}deferred:{queue_name}",
     "canceled": "{rq}canceled:{queue_name}",
     "held": "{own}held:{process}",
     "leases": "{own}leases",
@@ -50,6 +51,7 @@ KEYS = {
     "record": "{own}undo:{action}:{queue_name}",
     "schedule": "{own}schedule:{name}",
     "ticks": "{own}ticks",
+    "busy": "{own}keys",
 }
 ARGS = {
     "rq": "rq:",

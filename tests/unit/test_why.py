@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from postroom.jobs.times import span
-from postroom.monitor.facts import FailureFacts, JobFacts, QueueFacts, WaitsFor, WorkerFacts
+from postroom.monitor.facts import FailureFacts, JobFacts, LineFacts, QueueFacts, WaitsFor, WorkerFacts
 from postroom.monitor.why import ordinal, why_job, why_queue
 
 W1 = WorkerFacts(name="w1", queues=("mail", "slow"), threads=10, tasks="d1")
@@ -166,6 +166,19 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
         {"waits_for": (WaitsFor(id="a", status="failed"),)},
         "deferred",
         "waits for job a, which failed: it waits until that one is run again and finishes",
+    ),
+    (
+        "deferred",
+        {"line": LineFacts(key="c-7", before=3, holder=WaitsFor(id="b", status="started", worker="w1"), held=240.0)},
+        "key",
+        "waits for its key c-7, held for 4 m by job b, which runs on worker w1; 3 jobs are before it",
+    ),
+    (
+        "deferred",
+        {"line": LineFacts(key="c-7", before=1, holder=WaitsFor(id="b", status=""))},
+        "key",
+        "waits for its key c-7, held by job b, which is gone: a worker or scheduler sees that within seconds, and the "
+        "next one follows; 1 job is before it",
     ),
     ("deferred", {}, "deferred", "is deferred though no job that it waited for is open any more: enqueue it again"),
     # Running.

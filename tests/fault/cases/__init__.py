@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from tests.fault.cases.controls import controls
 from tests.fault.cases.cron import cron
 from tests.fault.cases.deploys import deploy, slow_first
+from tests.fault.cases.keys import keys
 from tests.fault.cases.lines import lines
 from tests.fault.cases.model import model
 from tests.fault.cases.neighbours import clocks, half_open, versions
@@ -23,7 +24,7 @@ Case = Callable[[Ground], Iterator[Verdict]]
 _CASES: tuple[Case, ...] = (
     *(points, lines, replies),
     *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
-    *(deploy, slow_first, upgrade, poison, cron),
+    *(deploy, slow_first, upgrade, poison, cron, keys),
     *(restart, pause, maxmemory, flush, versions, clocks, half_open),
     *(model, controls),
 )

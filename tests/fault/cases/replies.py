@@ -32,6 +32,7 @@ _TIMES = {
     "p:nonce",
     "exc_info",
     "p:redriven",
+    "p:turn",
     "p:imported",
     "told",
 }
