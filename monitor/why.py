@@ -41,7 +41,9 @@ def why_queue(queue: QueueFacts) -> Answer:
     if queue.waiting and queue.oldest is not None:
         waiting += f", the oldest for {span(queue.oldest)}"
     if queue.deferred:
-        waiting += f"; {queue.deferred:,} more {'waits' if queue.deferred == 1 else 'wait'} for a key or other jobs"
+        those = f"{queue.deferred:,} more" if queue.waiting else count(queue.deferred, "job")
+        those += f" {'waits' if queue.deferred == 1 else 'wait'} for a key or other jobs"
+        waiting = f"{waiting}; {those}" if queue.waiting else those
     obstacle = _obstacle(queue)
     if obstacle:
         state, said = obstacle

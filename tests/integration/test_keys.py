@@ -197,7 +197,24 @@ def test_why_and_the_counts_tell_of_those_that_wait(say: Say, app: Postroom) -> 
     assert "1 more waits for a key or other jobs; no live worker" in why_queue(facts).sentence
     facts = look_at_queue(app.broker, "r")
     assert facts is not None
-    assert why_queue(facts).sentence.startswith("Queue r: 0 jobs wait; 1 more waits for a key or other jobs;")
+    assert why_queue(facts).sentence.startswith("Queue r: 1 job waits for a key or other jobs;")
+
+
+def test_the_record_tells_each_turn_once(say: Say, app: Postroom) -> None:
+    list(app.events(since=0, follow=False))  # from now on they are recorded
+    first, second, third = say("a"), say("b"), say("c", delay=0.05)
+    with working(app, "q"):
+        third.result(10)
+    told: dict[str, list[str]] = {job.id: [] for job in (first, second, third)}
+    for event in app.events(since=0, follow=False):
+        for job_id in event.jobs:
+            told[job_id].append(event.event)
+    assert told[first.id] == ["enqueued", "started", "finished"]
+    assert told[second.id] == ["deferred", "enqueued", "started", "finished"]
+    assert told[third.id] in (
+        ["deferred", "enqueued", "started", "finished"],
+        ["deferred", "scheduled", "enqueued", "started", "finished"],
+    )
 
 
 def test_a_tick_has_the_key_of_its_schedule(app: Postroom, client: Any) -> None:
