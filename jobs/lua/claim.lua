@@ -26,7 +26,7 @@ local reply, running, members, taken, aside, seen, bytes, looked_at = {token}, {
 for _, id in ipairs(ids) do
   looked_at = looked_at + 1
   local values = not seen[id] and is_id(id) and values_of(id, aside)
-  if values and may_run(id, values) and not (values[REASON] and must_wait(id, queue_name, clock(now))) then
+  if values and may_run(id, values) and not (values[REASON] and must_wait(id, queue_name, now)) then
     seen[id] = true
     taken[#taken + 1] = id
     if values[REASON] then begin_anew(id, values) end

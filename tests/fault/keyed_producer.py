@@ -12,7 +12,7 @@ SOME = 0.1
 """Of the jobs so many fail once, and so many are put off."""
 OFF = 0.2
 """Seconds by which those are put off."""
-LASTS = 0.003
+LASTS = 0.02
 """Seconds of a handler."""
 BATCH = 3
 """Jobs of one key in a batch."""

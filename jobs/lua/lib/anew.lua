@@ -1,4 +1,5 @@
 -- anew: a dead letter that is on the list again.
+--@include clock
 --@include publish
 --@include runnable
 -- It begins anew. Its reason must go: it would make the next attempt a first one, too, and so every one after.
@@ -16,6 +17,7 @@ local function must_wait(id, queue_name, now)
   local line = own .. 'key:' .. key
   local first = redis.pcall('ZRANGE', line, 0, 0)
   if first.err or first[1] == id then return false end
+  now = clock(now)
   if first[1] and type(redis.pcall('ZADD', rq .. 'deferred:' .. queue_name, now, id)) == 'table' then return false end
   redis.pcall('ZADD', own .. 'keys', 'NX', now, key)
   redis.call('ZADD', line, 'NX', (redis.call('ZRANGE', line, -1, -1, 'WITHSCORES')[2] or 0) + 1, id)

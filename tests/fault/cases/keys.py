@@ -3,9 +3,10 @@
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from tests.fault.cases.controls import control
+from tests.fault.cases.storm import LEASE_OVER
 from tests.fault.ground import Ground
 from tests.fault.history import Step
 from tests.fault.trial import Trial
@@ -14,35 +15,44 @@ from tests.fault.verdict import Verdict, some
 
 EVERY = 0.4
 """Seconds between two kills."""
+OUT_OF_ORDER = "out of order"
+NOTHING: Mapping[str, str] = {}
 EACH = 10
 """Jobs of each key."""
-POOL = ("-p", "4", "-c", "4")
+POOL = ("-p", "2", "-c", "4")
+"""Of two, which are two hosts: four worker processes."""
 
 
 def keys(ground: Ground) -> Iterator[Verdict]:
-    """kill -9 of a random worker process again and again, while jobs of many keys are retried and put off; and the same
-    with the lock of the keys taken out of the script, which must be seen.
+    """kill -9 of a random worker process again and again, while jobs of many keys are retried and put off; of a host;
+    and with the lock of the keys taken out of the script, which must be seen.
     """
     for seed in range(ground.seed, ground.seed + (1 if ground.short else 3)):
         yield killed("keys", ground, seed)
-    verdict = killed("keys: control without lock", ground, ground.seed, **{UNLOCKED: "1"})
+    if not ground.short:
+        yield killed("keys: host lost", ground, ground.seed, lose_host=True)
+    verdict = killed("keys: control without lock", ground, ground.seed, environ={UNLOCKED: "1"})
     yield control(verdict, any(OUT_OF_ORDER in reason for reason in verdict.red))
 
 
-def killed(case: str, ground: Ground, seed: int, **environ: str) -> Verdict:
+def killed(
+    case: str, ground: Ground, seed: int, *, lose_host: bool = False, environ: Mapping[str, str] = NOTHING
+) -> Verdict:
     """One trial."""
     count = max(4, ground.jobs // 4 // EACH)
     with Trial(case, ground.url, seed, queues=2) as trial:
-        pool = trial.pool(*POOL, **environ)
+        pools = [trial.pool(*POOL, **environ) for _ in range(2)]
         said = (str(count), str(EACH), ",".join(trial.queues), f"{case} {seed}")
         producer = trial.start("-m", "tests.fault.keyed_producer", *said, **environ)
         kills = 0
-        while producer.running or not trial.at_rest():
+        while pools[0].running and (producer.running or not trial.at_rest()):
             time.sleep(EVERY)
-            if children := trial.children(pool):
+            if lose_host:
+                trial.kill_all(pools[0])
+            elif children := [child for pool in pools for child in trial.children(pool)]:
                 trial.send(trial.random.choice(children), signal.SIGKILL)
                 kills += 1
-        verdict = trial.finish(pool)
+        verdict = trial.finish(*pools, within=LEASE_OVER if lose_host else None)
         steps = trial.history.all_steps()
         dead = {event.job_id for event in trial.history.all_events() if event.what == "buried"}
         killed_pids = {fault.pid for fault in trial.history.all_faults() if fault.what == "SIGKILL"}
@@ -51,11 +61,8 @@ def killed(case: str, ground: Ground, seed: int, **environ: str) -> Verdict:
         if producer.wait() or verdict.acked != count * EACH:
             verdict.red.append(f"{verdict.acked} of {count * EACH} jobs were acknowledged: {producer.log[-200:]!r}")
         if not verdict.duplicate_runs:
-            verdict.red.append(f"none of {kills} kills struck a job")
+            verdict.red.append(f"none of {kills or 'the'} kills struck a job")
         return verdict
-
-
-OUT_OF_ORDER = "out of order"
 
 
 def out_of_order(steps: Sequence[Step], killed: Set[int], dead: Set[str]) -> Iterator[str]:
