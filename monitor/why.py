@@ -15,10 +15,10 @@ UNWATCHED = 5.0
 PACE = 60
 """Seconds of the past that a queue's pace is taken from."""
 
-_NOTICED = "a worker or scheduler sees that within seconds, and the next one follows"
-
 Said = tuple[str, str]
 """A state in one word, and what is said of the job or the queue."""
+
+_NOTICED = "a worker or scheduler sees that within seconds, and the next one follows"
 
 
 @dataclass(frozen=True, slots=True)

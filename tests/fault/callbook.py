@@ -279,10 +279,9 @@ def _keyed() -> Iterator[tuple[str, Prepare, Call]]:
     """What has a key, or waits for it."""
     first: Prepare = lambda s: s.app.using("fine", key="k")  # noqa: E731
     behind: Prepare = lambda s: (s.keyed(), first(s))[1]  # noqa: E731
-    for what, prepare in ((" key", first), (" key, behind others", behind)):
-        yield f"Prepared.enqueue{what}", prepare, lambda p: p.enqueue(1)
-        yield f"Prepared.enqueue_many{what}", prepare, lambda p: p.enqueue_many([(n,) for n in range(5)])
-        yield f"Prepared.aenqueue{what}", prepare, lambda p: asyncio.run(p.aenqueue(1))
+    yield "Prepared.enqueue key", first, lambda p: p.enqueue(1)
+    yield "Prepared.aenqueue key, behind others", behind, lambda p: asyncio.run(p.aenqueue(1))
+    yield "Prepared.enqueue_many key, behind others", behind, lambda p: p.enqueue_many([(n,) for n in range(5)])
     yield "Postroom.enqueue key", lambda s: s.app, lambda app: app.enqueue("fine", 1, queue="q", key="k", delay=60)
     for what, prepare in ((" with a key", Session.keyed), (" waits for its key", lambda s: s.keyed(behind=True))):
         yield f"Job.cancel{what}", prepare, Job.cancel
