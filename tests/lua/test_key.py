@@ -9,6 +9,7 @@ from tests.lua.table import AT, Call, Row, Table, Then, ZSet, event, lasting
 from tests.lua.test_bury import bury, dead, told
 from tests.lua.test_cancel import cancel
 from tests.lua.test_complete import complete, done
+from tests.lua.test_decline import TASK, decline, of_task
 from tests.lua.test_delete import DELETE
 from tests.lua.test_recover import recover
 from tests.lua.test_release import release
@@ -169,6 +170,18 @@ ROWS = (
         again=Then(["ALREADY"]),
     ),
     canceled(release("a"), ["STALE"]),
+    stays(
+        "declined",
+        decline(of_task("a")),
+        {"rq:job:a": keyed("started", **CLAIM), **HANDS},
+        Then(
+            ["OK"],
+            {"rq:job:a": keyed("scheduled", **CLAIM, p_waits=TASK), "postroom:declined:q": ZSet(a=1000)},
+            [event("declined", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    canceled(decline(of_task("a")), ["STALE"]),
     stays(
         "recovered",
         recover(),
