@@ -33,6 +33,23 @@ class Call(Generic[T]):
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enqueue(Call[list[str]]):
+    """New jobs of one queue, and what is said of them: for whoever keeps them instead of sending them (kit.py)."""
+
+    queue: str
+    batch: Batch
+    place: Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read(Call[dict[str, bytes | None]]):
+    """Fields of a job's hash. Likewise."""
+
+    job_id: str
+    fields: tuple[str, ...]
+
+
 def script(
     name: str,
     parse: Callable[[Any], T],
@@ -47,7 +64,7 @@ def script(
     return Call(found.command(keys, {**common, **args}, jobs), parse, found.source)
 
 
-def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[list[str]]:
+def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Enqueue:
     """Write new jobs of one queue; the reply is their ids.
 
     The reply's reading raises:
@@ -64,7 +81,8 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[lis
         return batch.ids
 
     name = "enqueue_keyed" if batch.keyed else "enqueue"
-    return script(name, ids, space, keys, args, [*batch.fields, *batch.jobs])
+    made = script(name, ids, space, keys, args, [*batch.fields, *batch.jobs])
+    return Enqueue(made.command, made.parse, made.source, queue=queue, batch=batch, place=place)
 
 
 def claim(
@@ -173,10 +191,10 @@ def recover(space: Keys, process: str, *, resigned: bool = False, charged: Seque
     return script("recover", texts, space, keys, args, charged)
 
 
-def promote(space: Keys, queue: str, limit: int) -> Call[int]:
-    """Move due jobs to their queue; how many were due."""
+def promote(space: Keys, queue: str, limit: int, now: float | str = "") -> Call[int]:
+    """Move due jobs to their queue; how many were due. `now` may be `inf`: all of them are."""
     keys = {"scheduled": space.scheduled(queue), "queue": space.queue(queue)}
-    return script("promote", int, space, keys, {"limit": limit})
+    return script("promote", int, space, keys, {"limit": limit, "now": now})
 
 
 def offer(space: Keys, queue: str, limit: int) -> Call[int]:
@@ -299,9 +317,13 @@ def standing(space: Keys, queue: str, job_id: str) -> Call[float | None]:
     return Call(("ZSCORE", space.failed(queue), job_id), lambda score: None if score is None else float(score))
 
 
-def read(space: Keys, job_id: str, *fields: str) -> Call[dict[str, bytes | None]]:
+def read(space: Keys, job_id: str, *fields: str) -> Read:
     """Fields of a job's hash; None for each that is missing."""
-    return Call(("HMGET", space.job(job_id), *fields), lambda values: dict(zip(fields, values, strict=True)))
+
+    def parse(values: list[bytes | None]) -> dict[str, bytes | None]:
+        return dict(zip(fields, values, strict=True))
+
+    return Read(("HMGET", space.job(job_id), *fields), parse, job_id=job_id, fields=fields)
 
 
 def read_all(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:

@@ -11,6 +11,7 @@ from postroom.jobs import calls
 from postroom.jobs.broker import Broker, RoundTrip
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.job import Job
+from postroom.jobs.keys import Keys
 from postroom.jobs.messages import Batch, Placement, batch_of_one, batches
 from postroom.jobs.observers import Observers, Publication
 from postroom.jobs.options import OptionFields, Options
@@ -30,6 +31,7 @@ class Counter(Protocol):
     """What a task needs of its app: where to hand jobs over."""
 
     settings: Settings
+    keys: Keys
     observers: Observers
 
     @property
