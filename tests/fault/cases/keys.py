@@ -85,7 +85,7 @@ def out_of_order(steps: Sequence[Step], killed: Set[int], dead: Set[str]) -> Ite
         else:
             # Whose end was not accepted runs again; whose end is missing runs again, until it is a dead letter.
             over = before.what == "end" or before.job_id in dead
-            let_go = before.what != "start" or before.pid in killed
+            let_go = before.what != "start" or not killed.isdisjoint({before.pid, before.parent})
             right = let_go and step.number in {before.number, before.number + over}
         if not right:
             yield f"key {step.key}: {before} and then {step}"
