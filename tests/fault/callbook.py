@@ -42,7 +42,7 @@ PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
     "Postroom.task", "Postroom.on", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using",
     "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker",
-    "Postroom.listener", "Prepared.using", "Queue.name", "Job.id", "Prepared.counter", "Prepared.name",
+    "Postroom.listener", "Prepared.using", "Queue.name", "Job.id", "Job.duplicate", "Prepared.counter", "Prepared.name",
     "Prepared.options", "Prepared.signature", "Broker.safe_url", "Broker.client", "Broker.close", "Broker.aclose",
     "LocalWorker.stop",
 }  # fmt: skip
