@@ -286,6 +286,12 @@ def _keyed() -> Iterator[tuple[str, Prepare, Call]]:
     for what, prepare in ((" with a key", Session.keyed), (" waits for its key", lambda s: s.keyed(behind=True))):
         yield f"Job.cancel{what}", prepare, Job.cancel
         yield f"Job.delete{what}", prepare, Job.delete
+    once: Prepare = lambda s: s.app.using("fine", unique="running")  # noqa: E731
+    held: Prepare = lambda s: (s.one(unique="running"), once(s))[1]  # noqa: E731
+    yield "Prepared.enqueue unique", once, lambda p: p.enqueue(1)
+    yield "Prepared.enqueue unique, a duplicate", held, lambda p: p.enqueue(1).duplicate
+    yield "Prepared.aenqueue unique, a duplicate", held, lambda p: asyncio.run(p.aenqueue(1)).duplicate
+    yield "Prepared.enqueue_many unique, some duplicates", held, lambda p: p.enqueue_many([(1,), (2,), (2,)])
     yield "LocalWorker.run keyed", lambda s: s, Session.burst_keyed
 
 

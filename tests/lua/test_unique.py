@@ -171,14 +171,29 @@ ROWS = (
         again=Then([0, "a", 0]),
     ),
     Row(
-        "of locks whose jobs have ended two go for one that is taken; those that hold stay",
-        {LOCKS: {"m": "gone", "l": "x"}, **x("queued", "running")},
+        "a lock whose job has ended goes when another is taken",
+        {LOCKS: {"m": "gone"}},
         enqueue(("a", "n")),
         Then(
             [1],
             {
-                LOCKS: {"l": "x", "n": "a"},
+                LOCKS: {"n": "a"},
+                "rq:queues": QUEUES,
+                "rq:queue:q": ["a"],
+                "rq:job:a": job("queued", p_unique="running n"),
+            },
+        ),
+        again=Then([0]),
+    ),
+    Row(
+        "one that holds stays then",
+        {LOCKS: {"l": "x"}, **x("queued", "running")},
+        enqueue(("a", "n")),
+        Then(
+            [1],
+            {
                 **x("queued", "running"),
+                LOCKS: {"l": "x", "n": "a"},
                 "rq:queues": QUEUES,
                 "rq:queue:q": ["a"],
                 "rq:job:a": job("queued", p_unique="running n"),
