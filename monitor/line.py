@@ -52,5 +52,6 @@ def lock_facts(unique: str, job_id: str, status: str, replies: Mapping[str, Any]
     holds["success"] = holds["running"] or (status == "failed" and replies.get("score") is not None)
     if not lock or replies.get("lock of") != job_id:
         return ""
-    held = holds[scope] if scope in holds else status != "canceled" and replies["now"] < float(scope)
-    return lock if held else ""
+    if scope.replace(".", "", 1).isdigit():
+        return lock if status != "canceled" and replies["now"] < float(scope) else ""
+    return lock if holds.get(scope, holds["running"]) else ""

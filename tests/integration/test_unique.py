@@ -112,3 +112,10 @@ def test_why_says_it_while_it_holds(unique: Any, held: list[bool], say: Say, app
         sentence = why_job(look_at_job(app.broker, job.id)).sentence
         said.append("it holds the lock say:l" in sentence)
     assert said == held
+
+
+def test_why_bears_rubbish_where_the_scope_belongs(say: Say, app: Postroom, client: Any) -> None:
+    job = say("a", unique_by="l")
+    client.hset(f"rq:job:{job.id}", "p:unique", "zzz say:l")
+    assert "it holds the lock say:l" in why_job(look_at_job(app.broker, job.id)).sentence
+    assert say("a", unique_by="l") == job
