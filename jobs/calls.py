@@ -64,8 +64,13 @@ def script(
     return Call(found.command(keys, {**common, **args}, jobs), parse, found.source)
 
 
+<<<<<<< HEAD
 def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Enqueue:
     """Write new jobs of one queue; the reply is their ids.
+=======
+def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[list[str]]:
+    """Write new jobs of one queue; the reply is their ids; where a lock is held, of the job that holds it.
+>>>>>>> unique
 
     The reply's reading raises:
         DuplicateJob: the first id that is taken by another job; the other jobs of the batch are written.
@@ -73,12 +78,17 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Enqueue:
     keys = {"queues": space.queues(), "queue": space.queue(queue), "scheduled": space.scheduled(queue)}
     if batch.keyed:
         keys["deferred"] = space.deferred(queue)
-    args = {"where": place.where, "due": place.due, "delay": place.delay, "count": len(batch.fields)}
+    args: dict[str, Any] = {"where": place.where, "due": place.due, "delay": place.delay, "count": len(batch.fields)}
+    if batch.keyed:
+        args["scope"] = batch.scope
 
-    def ids(replies: list[int]) -> list[str]:
+    def ids(replies: list[Any]) -> list[str]:
         if -1 in replies:
             raise DuplicateJob(batch.ids[replies.index(-1)])
-        return batch.ids
+        if batch.scope == "":
+            return batch.ids
+        pairs = zip(replies, batch.ids, strict=True)
+        return [reply.decode() if isinstance(reply, bytes) else job_id for reply, job_id in pairs]
 
     name = "enqueue_keyed" if batch.keyed else "enqueue"
     made = script(name, ids, space, keys, args, [*batch.fields, *batch.jobs])

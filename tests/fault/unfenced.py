@@ -16,8 +16,11 @@ or only after a pause.
 """
 UNLOCKED = "FAULT_UNLOCKED"
 """The variable of the case `keys`: nobody waits for a key."""
+UNHELD = "FAULT_UNHELD"
+"""The variable of the case `unique`: nobody holds a lock."""
 _GUARDS = re.compile(r"^if .* then return '(ALREADY|STALE)' end$", re.MULTILINE)
 _FIRST = re.compile(r"^local function is_first\(.*?^end$", re.MULTILINE | re.DOTALL)
+_HOLDER = re.compile(r"^local function holder_of\(.*?^end$", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^local function fence\(.*?^end$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,8 +48,13 @@ def unswap_if_asked() -> None:
 
 
 def unlock_if_asked() -> None:
-    """Take the lock of the keys out of `enqueue_keyed`, as the environment says."""
-    if os.environ.get(UNLOCKED):
-        source, taken_out = _FIRST.subn("local function is_first() return true end", SCRIPTS["enqueue_keyed"].source)
-        assert taken_out == 1
-        SCRIPTS["enqueue_keyed"] = Script.parse("enqueue_keyed", source)
+    """Take the lock of the keys, or that of unique jobs, out of `enqueue_keyed`, as the environment says."""
+    without = {
+        UNLOCKED: (_FIRST, "local function is_first() return true end"),
+        UNHELD: (_HOLDER, "local function holder_of() return false end"),
+    }
+    for variable, (found, instead) in without.items():
+        if os.environ.get(variable):
+            source, taken_out = found.subn(instead, SCRIPTS["enqueue_keyed"].source)
+            assert taken_out == 1
+            SCRIPTS["enqueue_keyed"] = Script.parse("enqueue_keyed", source)

@@ -37,6 +37,7 @@ from tests.lua import (
     test_sweep,
     test_tick,
     test_undo,
+    test_unique,
 )
 from tests.lua.table import Row
 
@@ -46,6 +47,6 @@ TABLES = (
     *(test_cancel, test_delete, test_retain, test_announce, test_swap),
     *(test_sift, test_redrive, test_purge, test_import, test_undo, test_record, test_listen),
     *(test_tick, test_declare, test_alter, test_decline, test_offer),
-    *(test_enqueue_keyed, test_follow, test_key, test_key_again),
+    *(test_enqueue_keyed, test_follow, test_key, test_key_again, test_unique),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)
