@@ -64,13 +64,8 @@ def script(
     return Call(found.command(keys, {**common, **args}, jobs), parse, found.source)
 
 
-<<<<<<< HEAD
 def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Enqueue:
-    """Write new jobs of one queue; the reply is their ids.
-=======
-def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[list[str]]:
     """Write new jobs of one queue; the reply is their ids; where a lock is held, of the job that holds it.
->>>>>>> unique
 
     The reply's reading raises:
         DuplicateJob: the first id that is taken by another job; the other jobs of the batch are written.
