@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -40,6 +41,12 @@ class Batch:
     """They may have keys, or locks."""
     scope: str | float = ""
     """For how long their locks hold, as Options.scope says."""
+    deadline: float | str = ""
+    """When they must have ended, by the server's clock (seconds since the epoch),"""
+    within: float | str = ""
+    """and in how many seconds from their enqueue; the earlier one counts. '': not bounded by that."""
+    parent: str = ""
+    """The id of the job that enqueues them."""
 
     def add(self, job_id: str, nonce: str, data: bytes, key: str = "", lock: str = "") -> None:
         """One more job."""
@@ -192,7 +199,17 @@ def _lock(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Op
 
 def _batch(options: Options, at: str, stamped: bytes = b"") -> Batch:
     keyed = options.key is not None or options.unique is not None
-    return Batch(_fields(options, at, stamped), keyed=keyed, scope=options.scope)
+    batch = Batch(_fields(options, at, stamped), keyed=keyed, scope=options.scope)
+    if isinstance(options.deadline, datetime):
+        batch.deadline = options.deadline.timestamp()
+    elif options.deadline is not None:
+        batch.within = seconds(options.deadline)
+    run = None if options.detached else current.get(None)
+    if run is not None:
+        batch.parent = run.id
+        if run.ends is not None:
+            batch.deadline = min(run.ends, batch.deadline or run.ends)
+    return batch
 
 
 def _fields(options: Options, at: str, stamped: bytes = b"") -> list[Any]:

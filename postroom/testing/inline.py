@@ -102,7 +102,7 @@ class _Runner(Runner):
 
     def __init__(self, app: Postroom, tell: Callable[[Run, Progress], None]) -> None:
         super().__init__(app, PROCESS)
-        self._tell = tell  # type: ignore[assignment]
+        self._tell = tell
         self.error: BaseException | None = None
 
     def failure(self, job: Any, error: BaseException, *more: Any, **named: Any) -> Failure:
