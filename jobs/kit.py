@@ -5,10 +5,12 @@ whatever asks for more than the jobs that were handed over is refused.
 """
 
 import inspect
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from postroom.jobs import calls
@@ -55,13 +57,17 @@ def read_batch(call: calls.Enqueue) -> Iterator[Enqueued]:
     """The jobs that a call would write."""
     batch, place = call.batch, call.place
     common = dict(zip(batch.fields[::2], batch.fields[1::2], strict=True))
-    width = 4 if batch.keyed else 3
+    width = 5 if batch.keyed else 3
+    now = time.time()
+    ends = min(float(batch.deadline or inf), now + float(batch.within or inf))
+    if ends < inf:
+        common["p:deadline"] = f"{ends:.6f}"
     for start in range(0, len(batch.jobs), width):
-        job_id, _, data, *key = batch.jobs[start : start + width]
+        job_id, _, data, *more = batch.jobs[start : start + width]
         task, args, kwargs = decode_call(data, JSON, False, len(data))
         when = datetime.fromtimestamp(float(place.due), UTC) if place.due != "" else None
         delay = float(place.delay) if place.delay != "" else None
-        about = (call.queue, delay, when, "".join(key) or None)
+        about = (call.queue, delay, when, "".join(more[:1]) or None)
         yield Enqueued(job_id, task, args, kwargs, *about, {**common, "data": data})
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ from postroom.jobs.context import Run
 from postroom.jobs.failure import Failure
 from postroom.jobs.kit import Enqueued, Kit, Tray
 from postroom.jobs.progress import Progress
+from postroom.jobs.secrets import Veil
 from postroom.workers.board import Board
 from postroom.workers.calling import Calling
-from postroom.workers.claimed import claimed_from
+from postroom.workers.claimed import Claimed, claimed_from
 from postroom.workers.outcome import Outcome
+from postroom.workers.progress import Reporter, line_of
 from postroom.workers.rq_runner import RqRunner
 from postroom.workers.runner import Runner
 from postroom.workers.slots import Slot
@@ -62,7 +65,7 @@ class InlineKit(Kit):
     def _run(self, job: Enqueued) -> BaseException | None:
         stored = {name.encode(): _bytes(value) for name, value in job.fields.items()}
         claimed = claimed_from(job.id, next(self._tokens), stored)
-        runner = _Runner(self._postroom, self._tell)
+        runner = _Runner(self._postroom, job.fields)
         read = runner.read(claimed)
         if isinstance(read, Outcome):
             outcome = read
@@ -80,9 +83,6 @@ class InlineKit(Kit):
             runner.error.add_note(f"job {job.id}, {job}: {_told(outcome)}")
         return runner.error
 
-    def _tell(self, run: Run, progress: Progress) -> None:
-        self._tray.jobs[run.id].fields["p:progress"] = progress.text
-
 
 class _Tray(Tray):
     async def atry_many(self, asked: Sequence[calls.Call[Any]]) -> list[Any]:
@@ -97,12 +97,25 @@ class _NoneOfRqs(RqRunner):
         pass
 
 
+class _Words(Reporter):
+    """What the handler says stands at once where the worker's script would write it."""
+
+    def __init__(self, fields: dict[str, Any], veil_of: Callable[[Claimed], Veil]) -> None:
+        self._fields, self._veil_of = fields, veil_of
+
+    def tell(self, run: Run, progress: Progress) -> None:
+        self._fields["p:progress"] = progress.text
+
+    def note(self, job: Claimed, record: logging.LogRecord) -> None:
+        self._fields["p:log"] = self._fields.get("p:log", b"") + line_of(job, record, self._veil_of(job))
+
+
 class _Runner(Runner):
     """The workers', which remembers what the handler raised."""
 
-    def __init__(self, app: Postroom, tell: Callable[[Run, Progress], None]) -> None:
+    def __init__(self, app: Postroom, fields: dict[str, Any]) -> None:
         super().__init__(app, PROCESS)
-        self._tell = tell
+        self._reporter = _Words(fields, self.veil)
         self.error: BaseException | None = None
 
     def failure(self, job: Any, error: BaseException, *more: Any, **named: Any) -> Failure:

@@ -151,6 +151,7 @@ def test_inline_handlers_enqueue_say_how_far_they_are_and_await(app: Postroom) -
         leaf.enqueue(1)
         await leaf.aenqueue(2)
         current_job.set_progress(1, 2)
+        current_job.log.info("half of it, %s s are left", round(current_job.remaining() or 0))
         return str(current_job.task)
 
     @app.task(name="later")
@@ -162,9 +163,10 @@ def test_inline_handlers_enqueue_say_how_far_they_are_and_await(app: Postroom) -
         return parent.enqueue().result(timeout=0)
 
     with app.testing("inline") as kit:
-        job = parent.enqueue()
+        job = parent.using(deadline=60).enqueue()
         assert job.result(timeout=0) == "parent"
         assert job.progress() is not None
+        assert [(line.number, line.text) for line in job.logs()] == [(1, "half of it, 60 s are left")]
         kit.assert_enqueued(leaf, (2,), times=1)
         assert asyncio.run(in_a_loop()) == "parent"
         with pytest.raises(ResultExpired):
