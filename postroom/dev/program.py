@@ -78,7 +78,7 @@ class Program:
         """Start it. From the thread that lives longest: the process ends when this thread does."""
         self.due = None
         process, lifeline = spawn(
-            [sys.executable, "-m", "postroom.dev.child", *self._verb],
+            [sys.executable, "-m", "postroom.dev_process", *self._verb],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

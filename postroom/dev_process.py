@@ -1,4 +1,4 @@
-"""`python -m postroom.dev.child VERB … FD`: a verb of `postroom` that ends when whoever started it does."""
+"""`python -m postroom.dev_process VERB … FD`: a verb of `postroom` that ends when whoever started it does."""
 
 import sys
 
