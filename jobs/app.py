@@ -1,7 +1,8 @@
 """The app: what a program declares its tasks on, and the counter where it hands jobs over."""
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -11,6 +12,7 @@ from postroom.jobs.errors import ConfigError
 from postroom.jobs.events import Events, Wanted, place
 from postroom.jobs.job import Job
 from postroom.jobs.keys import JOB_ID, Keys
+from postroom.jobs.kit import Kit, open_kit
 from postroom.jobs.observers import Observers
 from postroom.jobs.options import OptionFields, Options, check_queue_name
 from postroom.jobs.queue import Queue
@@ -127,6 +129,28 @@ class Postroom(Declarations):
             Unavailable: when it is iterated over: the server was not reached for a first look.
         """
         return Events(self.broker, Wanted(queue, task, events), place(since), follow=follow)
+
+    @contextmanager
+    def testing(self, mode: str = "fake", *, url: str | None = None, raises: bool = True) -> Iterator[Kit]:
+        """For tests: what becomes of this app's jobs, in the whole process, while the context lasts.
+
+        Args:
+            mode: `fake`: they are kept, encoded as they would be sent, and not run; no server is needed. `inline`: each
+                is run at once, as a worker would. `server`: they go to a real server, and `Kit.drain` runs them here.
+            url: the server of `server`; one of its own, which ends with the context, where not given.
+            raises: what a handler raises is raised again, from `enqueue` (`inline`) or `drain`. False: one looks at the
+                job, as in production.
+
+        Raises:
+            ConfigError: there is no such mode; a URL without `server`; no server program is installed.
+        """
+        with open_kit(self, mode, url, raises=raises) as kit:
+            before = self._broker, self._listener
+            self._broker, self._listener = kit.broker, None
+            try:
+                yield kit
+            finally:
+                self._broker, self._listener = before
 
     @property
     def broker(self) -> Broker:

@@ -22,8 +22,6 @@ OFTEN, RARELY = 5, 300
 """
 UPROOT = 200
 """Jobs that are canceled in one go where a whole tree is: for so long the server does nothing else."""
-PAGE = 250
-"""Dead letters that are looked at in one go: for so long the server does nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,23 @@ class Call(Generic[T]):
     command: Sequence[Any]
     parse: Callable[[Any], T]
     source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enqueue(Call[list[str]]):
+    """New jobs of one queue, and what is said of them: for whoever keeps them instead of sending them (kit.py)."""
+
+    queue: str
+    batch: Batch
+    place: Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read(Call[dict[str, bytes | None]]):
+    """Fields of a job's hash. Likewise."""
+
+    job_id: str
+    fields: tuple[str, ...]
 
 
 def script(
@@ -49,8 +64,8 @@ def script(
     return Call(found.command(keys, {**common, **args}, jobs), parse, found.source)
 
 
-def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[list[str]]:
-    """Write new jobs of one queue; the reply is their ids.
+def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Enqueue:
+    """Write new jobs of one queue; the reply is their ids; where a lock is held, of the job that holds it.
 
     The reply's reading raises:
         DuplicateJob: the first id that is taken by another job; the other jobs of the batch are written.
@@ -59,18 +74,24 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[lis
     keys = {"queues": space.queues(), "queue": space.queue(queue), "scheduled": space.scheduled(queue)}
     if batch.keyed:
         keys["deferred"] = space.deferred(queue)
-    args = {"where": place.where, "due": place.due, "delay": place.delay, "count": len(batch.fields)}
+    args: dict[str, Any] = {"where": place.where, "due": place.due, "delay": place.delay, "count": len(batch.fields)}
     args |= {"deadline": batch.deadline, "within": batch.within, "parent": batch.parent}
+    if batch.keyed:
+        args["scope"] = batch.scope
 
-    def ids(replies: list[int]) -> list[str]:
+    def ids(replies: list[Any]) -> list[str]:
         if -2 in replies:
             raise ParentCanceled(batch.parent)
         if -1 in replies:
             raise DuplicateJob(batch.ids[replies.index(-1)])
-        return batch.ids
+        if batch.scope == "":
+            return batch.ids
+        pairs = zip(replies, batch.ids, strict=True)
+        return [reply.decode() if isinstance(reply, bytes) else job_id for reply, job_id in pairs]
 
     name = "enqueue_keyed" if batch.keyed else "enqueue"
-    return script(name, ids, space, keys, args, [*batch.fields, *batch.jobs])
+    made = script(name, ids, space, keys, args, [*batch.fields, *batch.jobs])
+    return Enqueue(made.command, made.parse, made.source, queue=queue, batch=batch, place=place)
 
 
 def claim(
@@ -179,10 +200,10 @@ def recover(space: Keys, process: str, *, resigned: bool = False, charged: Seque
     return script("recover", texts, space, keys, args, charged)
 
 
-def promote(space: Keys, queue: str, limit: int) -> Call[int]:
-    """Move due jobs to their queue; how many were due."""
+def promote(space: Keys, queue: str, limit: int, now: float | str = "") -> Call[int]:
+    """Move due jobs to their queue; how many were due. `now` may be `inf`: all of them are."""
     keys = {"scheduled": space.scheduled(queue), "queue": space.queue(queue)}
-    return script("promote", int, space, keys, {"limit": limit})
+    return script("promote", int, space, keys, {"limit": limit, "now": now})
 
 
 def offer(space: Keys, queue: str, limit: int) -> Call[int]:
@@ -231,59 +252,6 @@ def delete(space: Keys, job_id: str) -> Call[bool]:
     return script("delete", bool, space, {"job": space.job(job_id)}, {"id": job_id, "nonce": new_nonce()})
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Where a page of dead letters starts, and what it may hold (sift.lua)."""
-
-    want: str
-    """`ids`, `rows` or `groups`."""
-    order: str = "oldest"
-    """Or `newest`, first: by the time when they will be forgotten."""
-    count: int = PAGE
-    """The most entries to look at."""
-    most: int = PAGE
-    """The most to take."""
-    after: tuple[bytes | str, bytes | str] = ("", "")
-    """Score and id of the last entry that was looked at."""
-
-
-def sift(
-    space: Keys, queue: str, page: Page, which: dict[str, str]
-) -> Call[tuple[tuple[bytes, bytes] | None, list[Any], list[Any]]]:
-    """One page of a queue's dead letters: where the next one starts (None: nowhere), what matched, and rows of those
-    whose reason the script cannot read.
-
-    Args:
-        which: the filter (`Filter.args`).
-    """
-    score, job_id = page.after
-    args = {"order": page.order, "score": score, "id": job_id, "count": page.count, "most": page.most}
-
-    def parse(reply: list[Any]) -> tuple[tuple[bytes, bytes] | None, list[Any], list[Any]]:
-        return ((reply[0], reply[1]) if reply[0] else None), reply[2], reply[3]
-
-    return script("sift", parse, space, {"failed": space.failed(queue)}, {**args, "want": page.want, **which})
-
-
-def move(name: str, space: Keys, queue: str, action: str, jobs: Sequence[Any], **args: Any) -> Call[list[Any]]:
-    """redrive, purge, import or undo dead letters of `queue`; the scripts tell what they reply for each.
-
-    Args:
-        action: the action's id, under which its record is kept.
-    """
-    target = args.pop("target", queue)
-    keys = {
-        "failed": space.failed(queue),
-        "record": space.undo_record(action, queue),
-        "undo": space.undo(),
-        "queues": space.queues(),
-        "queue": space.queue(queue),
-        "target": space.queue(target),
-    }
-    names = {"queue_name": queue, "target_name": target, "action": action}
-    return script(name, list, space, keys, {**names, **args}, jobs)
-
-
 def swap(
     space: Keys, hash_: str, field: str, before: str, after: str, notices: Mapping[str, str] | None = None
 ) -> Call[str]:
@@ -312,9 +280,13 @@ def standing(space: Keys, queue: str, job_id: str) -> Call[float | None]:
     return Call(("ZSCORE", space.failed(queue), job_id), lambda score: None if score is None else float(score))
 
 
-def read(space: Keys, job_id: str, *fields: str) -> Call[dict[str, bytes | None]]:
+def read(space: Keys, job_id: str, *fields: str) -> Read:
     """Fields of a job's hash; None for each that is missing."""
-    return Call(("HMGET", space.job(job_id), *fields), lambda values: dict(zip(fields, values, strict=True)))
+
+    def parse(values: list[bytes | None]) -> dict[str, bytes | None]:
+        return dict(zip(fields, values, strict=True))
+
+    return Read(("HMGET", space.job(job_id), *fields), parse, job_id=job_id, fields=fields)
 
 
 def read_all(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:

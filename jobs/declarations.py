@@ -63,6 +63,8 @@ class Declarations(Counter):
         isolate: bool = False,
         typed: bool = True,
         key: Key = None,
+        unique: str | float | timedelta | None = None,
+        unique_by: Key = None,
         deadline: float | timedelta | None = None,
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
@@ -81,6 +83,10 @@ class Declarations(Counter):
                 the handler gets what JSON carries, whatever is annotated.
             key: one at a time of the jobs that have the same, in order of enqueue; a function of the job's arguments
                 (None from it: no key), or a text for all jobs of the task.
+            unique: no second job is made until this one has started ("queued"), has ended ("running"), has succeeded
+                ("success"), or for so many seconds.
+            unique_by: of which jobs: a function of the arguments (None from it: not unique), or a text; of those with
+                the same arguments where not given.
             deadline: seconds from its enqueue in which a job must have ended: later it does not begin.
 
         Raises:
@@ -167,6 +173,10 @@ class Declarations(Counter):
             raise ConfigError(f"schedule of {of!r}: {wrong[0]}={options[wrong[0]]!r} is no option of a schedule")
         known = self.tasks.get(of)
         kept = (known.prepared.options if known else Options()).but(**options)
+        if kept.unique is not None:
+            raise ConfigError(
+                f"schedule of {of!r}: unique={kept.unique!r} does not hold for ticks: give overlap='skip'"
+            )
         if known:
             _check_call(known, args, kwargs or {})
         limit, signature = self.settings.payload_limit, known.signature if known else None

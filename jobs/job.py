@@ -27,10 +27,12 @@ _TRACEBACK_LIMIT = 10_000_000
 class Job(Generic[R]):
     """A job that was enqueued, here or elsewhere. Cheap: it holds the id, everything else is asked for."""
 
-    __slots__ = ("_broker", "_listener", "id")
+    __slots__ = ("_broker", "_listener", "duplicate", "id")
 
-    def __init__(self, job_id: str, broker: Broker, listener: Listener) -> None:
+    def __init__(self, job_id: str, broker: Broker, listener: Listener, *, duplicate: bool = False) -> None:
         self.id = job_id
+        self.duplicate = duplicate
+        """It was there already, and is unique: what was enqueued is not a job of its own."""
         self._broker = broker
         self._listener = listener
 

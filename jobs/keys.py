@@ -192,6 +192,10 @@ class Keys:
         """ZSET of the keys that have a line, by the time when a duty last looked at it (seconds since the epoch)."""
         return f"{self.own()}keys"
 
+    def unique(self) -> str:
+        """HASH of locks: the id of the job that took it last. It holds while that job's own hash says so."""
+        return f"{self.own()}unique"
+
     def turn(self, what: str) -> str:
         """STRING: somebody does this now, so that others need not."""
         return f"{self.own()}turn:{what}"

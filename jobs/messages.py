@@ -1,5 +1,6 @@
 """The message: calls on their way, as the fields of their jobs' hashes."""
 
+import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ import msgspec
 from postroom.jobs.codecs import JSON, encode_call
 from postroom.jobs.context import current
 from postroom.jobs.errors import EncodeError, Rejected
-from postroom.jobs.options import Options, seconds, whole_seconds
+from postroom.jobs.options import Options, check_key, seconds, whole_seconds
 from postroom.jobs.origins import Origins
 from postroom.jobs.signature import Signature
 from postroom.jobs.times import rq_time
@@ -33,11 +34,13 @@ class Batch:
     ids: list[str] = field(default_factory=list)
     jobs: list[Any] = field(default_factory=list)
     """For each job its id, the nonce that tells a replay from a rival ('' where the id is ours), its data; and where
-    they are `keyed` its key."""
+    they are `keyed` its key and its lock."""
     size: int = 0
     """Bytes of data."""
     keyed: bool = False
-    """They may have keys."""
+    """They may have keys, or locks."""
+    scope: str | float = ""
+    """For how long their locks hold, as Options.scope says."""
     deadline: float | str = ""
     """When they must have ended, by the server's clock (seconds since the epoch),"""
     within: float | str = ""
@@ -45,10 +48,10 @@ class Batch:
     parent: str = ""
     """The id of the job that enqueues them."""
 
-    def add(self, job_id: str, nonce: str, data: bytes, key: str = "") -> None:
+    def add(self, job_id: str, nonce: str, data: bytes, key: str = "", lock: str = "") -> None:
         """One more job."""
         self.ids.append(job_id)
-        self.jobs += (job_id, nonce, data, key) if self.keyed else (job_id, nonce, data)
+        self.jobs += (job_id, nonce, data, key, lock) if self.keyed else (job_id, nonce, data)
         self.size += len(data)
 
     def carry(self, headers: Mapping[str, str]) -> None:
@@ -104,11 +107,11 @@ def batch_of_one(
     """
     data, stamped = _data(name, args, kwargs, limit, signature)
     batch = _batch(options, rq_time(at), stamped)
-    key = options.key_of(args, kwargs)
+    key, lock = options.key_of(args, kwargs), _lock(name, args, kwargs, options)
     if options.job_id is None:
-        batch.add(os.urandom(_ID).hex(), "", data, key)
+        batch.add(os.urandom(_ID).hex(), "", data, key, lock)
     else:
-        batch.add(options.job_id, new_nonce(), data, key)
+        batch.add(options.job_id, new_nonce(), data, key, lock)
     return batch
 
 
@@ -136,7 +139,8 @@ def batches(
             last = stamped
             ids = os.urandom(_ID * BATCH_JOBS).hex()
         start = 2 * _ID * len(batch.ids)
-        batch.add(ids[start : start + 2 * _ID], "", data, options.key_of(args, {}) if batch.keyed else "")
+        key, lock = (options.key_of(args, {}), _lock(name, args, {}, options)) if batch.keyed else ("", "")
+        batch.add(ids[start : start + 2 * _ID], "", data, key, lock)
         if len(batch.ids) == BATCH_JOBS:
             yield batch
             batch = None
@@ -180,8 +184,22 @@ def _whole(
     return args, {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}, stamped
 
 
+def _lock(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options) -> str:
+    """What no second job may take while this one holds it; '' where it is not unique."""
+    if options.unique is None:
+        return ""
+    if options.unique_by is None:
+        return hashlib.blake2b(encode_call(name, args, dict(sorted(kwargs.items()))), digest_size=16).hexdigest()
+    by = options.unique_by(*args, **kwargs) if callable(options.unique_by) else options.unique_by
+    if by is None:
+        return ""
+    check_key(by, "unique_by")
+    return f"{name}:{by}"
+
+
 def _batch(options: Options, at: str, stamped: bytes = b"") -> Batch:
-    batch = Batch(_fields(options, at, stamped), keyed=options.key is not None)
+    keyed = options.key is not None or options.unique is not None
+    batch = Batch(_fields(options, at, stamped), keyed=keyed, scope=options.scope)
     if isinstance(options.deadline, datetime):
         batch.deadline = options.deadline.timestamp()
     elif options.deadline is not None:

@@ -14,6 +14,8 @@ Key = str | Callable[..., str | None] | None
 """What orders jobs: one at a time of those with the same, in order of enqueue. A function gets the call's arguments."""
 MOST_KEY = 128
 """Characters of a key."""
+SCOPES = ("queued", "running", "success")
+"""How long a job is unique: until it starts, until it has ended, until it has succeeded."""
 
 
 class OptionFields(TypedDict, total=False):
@@ -30,6 +32,8 @@ class OptionFields(TypedDict, total=False):
     result_ttl: int | timedelta
     at_front: bool
     key: Key
+    unique: str | float | timedelta | None
+    unique_by: Key
     deadline: float | timedelta | datetime | None
     detached: bool
 
@@ -50,6 +54,8 @@ class Options:
     result_ttl: int | timedelta | None = None
     at_front: bool = False
     key: Key = None
+    unique: str | float | timedelta | None = None
+    unique_by: Key = None
     deadline: float | timedelta | datetime | None = None
     """When it must have ended: seconds from its enqueue, or a time."""
     detached: bool = False
@@ -69,6 +75,7 @@ class Options:
                 raise ConfigError(f"{name}={value!r}: True or False")
         if self.key is not None and not callable(self.key):
             check_key(self.key)
+        self._check_unique()
         _check_duration("delay", self.delay)
         self._check_deadline()
         _check_duration("timeout", self.timeout, above_zero=True)
@@ -99,6 +106,25 @@ class Options:
         check_key(key)
         return key
 
+    @property
+    def scope(self) -> str | float:
+        """For how long its lock holds: one of SCOPES, or the seconds of a window; '' where it has none."""
+        if self.unique is None:
+            return ""
+        return self.unique if isinstance(self.unique, str) else seconds(self.unique)
+
+    def _check_unique(self) -> None:
+        if isinstance(self.unique, str) and self.unique not in SCOPES:
+            raise ConfigError(f"unique={self.unique!r}: {', '.join(map(repr, SCOPES))}, or the seconds of a window")
+        if isinstance(self.unique, bool):
+            raise ConfigError(f"unique={self.unique!r}: say for how long: {', '.join(map(repr, SCOPES))}, or seconds")
+        if not isinstance(self.unique, str):
+            _check_duration("unique", self.unique, above_zero=True)
+        if self.unique_by is not None and self.unique is None:
+            raise ConfigError(f"unique_by={self.unique_by!r} without unique=: say for how long, e.g. unique='running'")
+        if self.unique_by is not None and not callable(self.unique_by):
+            check_key(self.unique_by, "unique_by")
+
     def but(self, **changes: object) -> "Options":
         """These options with some changed.
 
@@ -126,15 +152,17 @@ def check_queue_name(name: object) -> None:
         raise ConfigError(f"queue={name!r}: RQ keeps names that end in ':intermediate' to itself")
 
 
-def check_key(key: object) -> None:
+def check_key(key: object, name: str = "key") -> None:
     """Raises:
     ConfigError: `key` cannot order jobs.
     """
     if isinstance(key, str) and not {"{", "}"}.isdisjoint(key):
-        raise ConfigError(f"key={key!r} has a brace, as a text without its f: write f'…', or key=lambda order_id: f'…'")
+        raise ConfigError(
+            f"{name}={key!r} has a brace, as a text without its f: write f'…', or {name}=lambda order_id: f'…'"
+        )
     if not isinstance(key, str) or not 0 < len(key) <= MOST_KEY or any(c.isspace() or not c.isprintable() for c in key):
         raise ConfigError(
-            f"key={key!r}: 1 to {MOST_KEY} printable characters without spaces, or a function of the arguments"
+            f"{name}={key!r}: 1 to {MOST_KEY} printable characters without spaces, or a function of the arguments"
         )
 
 

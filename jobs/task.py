@@ -11,6 +11,7 @@ from postroom.jobs import calls
 from postroom.jobs.broker import Broker, RoundTrip
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.job import Job
+from postroom.jobs.keys import Keys
 from postroom.jobs.messages import Batch, Placement, batch_of_one, batches
 from postroom.jobs.observers import Observers, Publication
 from postroom.jobs.options import OptionFields, Options
@@ -30,6 +31,7 @@ class Counter(Protocol):
     """What a task needs of its app: where to hand jobs over."""
 
     settings: Settings
+    keys: Keys
     observers: Observers
 
     @property
@@ -57,26 +59,27 @@ class Prepared(Generic[P, R]):
         return Prepared(self.counter, self.name, self.options.but(**options), self.signature)
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
-        """Hand over one call.
+        """Hand over one call. Where another job holds its lock (`unique=`), that one is returned, as a `duplicate`.
 
         Raises:
             EncodeError: an argument cannot be encoded; InvalidMessage, where it is not of its parameter's type.
             Rejected: the call is too large.
             DuplicateJob: the `job_id` is taken.
-            ConfigError: what the function of `key=` returned cannot be a key. What that function raises is raised here.
+            ConfigError: what the function of `key=` or `unique_by=` returned cannot be a key. What it raises is raised
+                here.
             Unavailable: the server was not reached within the deadline.
         """
         batch = self._batch(args, kwargs)
         with self._observed(batch):
-            self.counter.broker.run(self._call(batch))
-        return self._job(batch.ids[0])
+            ids = self.counter.broker.run(self._call(batch))
+        return self._job(ids[0], batch)
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """`enqueue`, for an event loop."""
         batch = self._batch(args, kwargs)
         with self._observed(batch):
-            await self.counter.broker.arun(self._call(batch))
-        return self._job(batch.ids[0])
+            ids = await self.counter.broker.arun(self._call(batch))
+        return self._job(ids[0], batch)
 
     @overload
     def enqueue_many(self, calls: Collection[Sequence[Any]]) -> list[str]: ...
@@ -119,14 +122,14 @@ class Prepared(Generic[P, R]):
     def _send_each(self, batches: Iterator[Batch]) -> Iterator[list[str]]:
         for batch in batches:
             with self._observed(batch):
-                self.counter.broker.run(self._call(batch))
-            yield batch.ids
+                ids = self.counter.broker.run(self._call(batch))
+            yield ids
 
     async def _asend(self, batches: Iterator[Batch]) -> AsyncIterator[str]:
         for batch in batches:
             with self._observed(batch):
-                await self.counter.broker.arun(self._call(batch))
-            for job_id in batch.ids:
+                ids = await self.counter.broker.arun(self._call(batch))
+            for job_id in ids:
                 yield job_id
 
     def _observed(self, batch: Batch) -> AbstractContextManager[object]:
@@ -152,8 +155,9 @@ class Prepared(Generic[P, R]):
     def _call(self, batch: Batch) -> calls.Call[list[str]]:
         return calls.enqueue(self.counter.broker.keys, self.options.queue, batch, Placement.of(self.options))
 
-    def _job(self, job_id: str) -> Job[R]:
-        return Job(job_id, self.counter.broker, self.counter.listener)
+    def _job(self, job_id: str, batch: Batch) -> Job[R]:
+        duplicate = job_id != batch.ids[0]
+        return Job(job_id, self.counter.broker, self.counter.listener, duplicate=duplicate)
 
 
 class _Unread:

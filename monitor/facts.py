@@ -124,6 +124,8 @@ class JobFacts:
 
     line: LineFacts | None = None
     """Where it waits for its key."""
+    lock: str = ""
+    """The lock that it holds: no second job of it is made."""
 
     worker: str = ""
     worker_kind: Literal["postroom", "rq", ""] = ""

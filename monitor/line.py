@@ -1,4 +1,4 @@
-"""Where a job stands in the line of its key, and who holds that key."""
+"""Where a job stands in the line of its key, and who holds that key; and the lock of one that is unique."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,3 +36,22 @@ def line_facts(key: str, replies: Mapping[str, Any]) -> LineFacts | None:
         holder=WaitsFor(id=replies["holder"], status=status, worker=worker),
         held=age(holder["p:turn"], replies["now"]),
     )
+
+
+def ask_lock(keys: Keys, unique: str) -> dict[str, Call[Any]]:
+    """Which job took its lock last."""
+    lock = unique.partition(" ")[2]
+    return {"lock of": Call(("HGET", keys.unique(), lock), lambda job: job and job.decode())} if lock else {}
+
+
+def lock_facts(unique: str, job_id: str, status: str, replies: Mapping[str, Any]) -> str:
+    """The lock that it holds; '' where it has none, or holds it no more. As lib/unique.lua has it."""
+    scope, _, lock = unique.partition(" ")
+    waits = status in {"queued", "created", "scheduled", "deferred"}
+    holds = {"queued": waits, "running": waits or status == "started"}
+    holds["success"] = holds["running"] or (status == "failed" and replies.get("score") is not None)
+    if not lock or replies.get("lock of") != job_id:
+        return ""
+    if scope.replace(".", "", 1).isdigit():
+        return lock if status != "canceled" and replies["now"] < float(scope) else ""
+    return lock if holds.get(scope, holds["running"]) else ""

@@ -19,7 +19,7 @@ from postroom.jobs.results import Listener
 from postroom.jobs.times import age
 from postroom.monitor import workers
 from postroom.monitor.facts import FailureFacts, JobFacts, QueueFacts, WaitsFor, WorkerFacts
-from postroom.monitor.line import ask_holder, ask_line, line_facts
+from postroom.monitor.line import ask_holder, ask_line, ask_lock, line_facts, lock_facts
 from postroom.monitor.why import PACE
 
 SEARCHED = 100_000
@@ -50,6 +50,7 @@ _FIELDS = (
         "p:cause",
         "p:waits",
         "p:key",
+        "p:unique",
         "p:deadline",
         "p:expired",
     ),
@@ -138,6 +139,7 @@ class _Look:
             command = ("SRANDMEMBER", keys.dependencies(self._id), MOST_DEPENDENCIES)
             asked["dependencies"] = Call(command, calls.texts)
             asked |= ask_line(keys, _text(stored["p:key"]), self._id) if stored["p:key"] else {}
+        asked |= ask_lock(keys, _text(stored["p:unique"]))
         in_line = status in {"queued", "created"}
         if in_line:
             asked |= _ask_place(keys, queue, self._id) | _ask_recent(keys, queue)
@@ -162,6 +164,7 @@ class _Look:
             task=task,
             knows_task=_knows(takers, replies) if task else None,
             waits_for=_waits_for(replies, allowed=stored["allow_dependency_failures"] == b"1"),
+            lock=lock_facts(_text(stored["p:unique"]), self._id, status, replies),
             line=line_facts(_text(stored["p:key"]), replies),
             **(_due(replies, now) if status == "scheduled" else {}),
             kept=_kept(replies, now) if status in {"finished", "failed"} else None,

@@ -32,7 +32,8 @@ class Answer:
 def why_job(job: JobFacts) -> Answer:
     """Why it is not running, or how it ended."""
     state, said = _JOBS.get(job.status, _other)(job)
-    return Answer(state, f"Job {job.id} {said}{_bound(job) if job.status in _OPEN else ''}.")
+    lock = f"; it holds the lock {job.lock}: no second one is enqueued" if job.lock else ""
+    return Answer(state, f"Job {job.id} {said}{lock}{_bound(job) if job.status in _OPEN else ''}.")
 
 
 def why_queue(queue: QueueFacts) -> Answer:

@@ -1,5 +1,7 @@
 """Postroom: hand a job over the counter and walk away."""
 
+from functools import partial
+
 from postroom.embedded import ensure_running
 from postroom.integrations import activate, activate_tracing
 from postroom.jobs.app import Postroom
@@ -26,6 +28,8 @@ from postroom.jobs.errors import (
 )
 from postroom.jobs.evolve import evolve
 from postroom.jobs.job import Job
+from postroom.jobs.kit import KITS
+from postroom.jobs.naming import import_module
 from postroom.jobs.progress import Progress
 from postroom.jobs.record import Event
 from postroom.jobs.retry import Discard, Retry, RetryLater, Snooze
@@ -34,6 +38,9 @@ from postroom.jobs.secrets import Secret
 SCHEMES["embedded"] = ensure_running
 after_load.append(activate)
 after_make.append(activate_tracing)
+# Imported where they are asked for: they run jobs, and a producer's process stays small.
+for mode in ("inline", "server"):
+    KITS[mode] = partial(lambda mode, *given: import_module(f"postroom.testing.{mode}").open_kit(*given), mode)
 
 __all__ = [
     "Postroom",

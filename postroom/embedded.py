@@ -199,7 +199,7 @@ class EmbeddedServer:
 
     def _start(self, lock: IO[bytes]) -> None:
         """Start a server that inherits `lock`, detached from this process."""
-        program, socket = _program(), self._socket()
+        program, socket = server_program(), self._socket()
         _shut_down(socket)  # the server of a deleted `.postroom`, if one still listens there
         (self.data / ".gitignore").write_text("*\n")
         (self.data / "server.conf").write_text(CONFIG.format(socket=socket))
@@ -240,7 +240,7 @@ class EmbeddedServer:
         return f"the embedded server of {self.project} {what}, and left no log"
 
 
-def _program() -> str:
+def server_program() -> str:
     """The path of a server program: the wheel's, else the one on PATH.
 
     The wheel is looked into, not imported: that would bring a second client library into every producer.

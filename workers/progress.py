@@ -50,7 +50,7 @@ class Reporter:
             fresh = Notes(self._veil_of(job))
             with self._lock:
                 job.notes = job.notes or fresh
-        job.notes.add(_line(job, record, job.notes.veil))
+        job.notes.add(line_of(job, record, job.notes.veil))
         with self._lock:
             self._noted[job.id] = job, job.notes
         self._wake()
@@ -90,7 +90,8 @@ class Reporter:
         return calls.progress(self._app.keys, run.id, run.fence, run.queue, self._process, progress.text)
 
 
-def _line(job: Claimed, record: logging.LogRecord, veil: Callable[[str], str]) -> bytes:
+def line_of(job: Claimed, record: logging.LogRecord, veil: Callable[[str], str]) -> bytes:
+    """What is kept of a record, with its end. Never raises."""
     try:
         text = record.getMessage()
     except Exception as error:  # as of logging: a wrong format must not end the handler

@@ -1,21 +1,27 @@
--- enqueue_keyed: write new jobs of one queue, each at the end of its key's line; the first of a line goes where it belongs.
+-- enqueue_keyed: write new jobs of one queue that have keys or locks. Each goes to the end of its key's line, the first of a
+-- line where it belongs; whose lock another job holds is not written.
 local queues, queue, scheduled, deferred = unpack(KEYS)
-local rq, own, now, at, where, due, delay, deadline, within, parent, count = unpack(ARGV, 1, 11)
+local rq, own, now, at, where, due, delay, deadline, within, parent, scope, count = unpack(ARGV, 1, 12)
 -- jobs: first `count` strings that all their hashes have in common: field, value, …
---   then for each: id, nonce ('' where the id was made for this job alone), data, key ('': it has none)
--- where, deadline, within, parent, and what is returned: as of enqueue
+--   then for each: id, nonce ('' where the id was made for this job alone), data, key ('': it has none), lock ('': none)
+-- scope of the locks: 'queued', 'running', 'success', or the seconds of a window
+-- where, deadline, within, parent, and what is returned: as of enqueue; and the id of the job that holds the lock of this one
 --@include clock
 --@include kin
 --@include known
 --@include line
 --@include place
+--@include unique
 --@include publish
-local FIELDS, JOBS = 12, 12 + count
+local FIELDS, JOBS, SIZE = 13, 13 + count, 5
 
-local replies, ids, places = new_jobs(JOBS, 4)
+local replies, ids, places = new_jobs(JOBS, SIZE)
 if #ids == 0 then return replies end
 if is_orphan(parent) then return refuse(replies) end
 now = clock(now)
+local taken
+ids, places, taken = free_of(ids, places, replies, JOBS, SIZE, now)
+if #ids == 0 then return replies end
 local bounds = kin_fields(parent, deadline, within, now)
 due = where == 'scheduled' and due_at(due, delay, now)
 local ready, waiting, entries, waits = {}, {}, {}, {}
@@ -31,11 +37,13 @@ place(ready, where, queue, scheduled, due)
 if #waiting > 0 then redis.call('ZADD', deferred, unpack(entries)) end
 redis.call('SADD', queues, queue)
 line_up(now)
+take(taken, now)
 for i, id in ipairs(ids) do
-  local nonce, data, key = unpack(ARGV, places[i] + 1, places[i] + 3)
+  local nonce, data, key, lock = unpack(ARGV, places[i] + 1, places[i] + 4)
   local fields = {unpack(ARGV, FIELDS, JOBS - 1)}
   local function add(...) for _, one in ipairs({...}) do fields[#fields + 1] = one end end
   if nonce ~= '' then add('p:nonce', nonce) end
+  if lock ~= '' then add('p:unique', (tonumber(scope) and now + scope or scope) .. ' ' .. lock) end
   if waits[id] then add('p:key', key, 'status', 'deferred', 'p:due', due or '')
   elseif key ~= '' then add('p:key', key, 'p:turn', at) end
   redis.call('HSET', rq .. 'job:' .. id, 'data', data, unpack(fields))

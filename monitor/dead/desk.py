@@ -8,7 +8,7 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from postroom.jobs import calls
+from postroom.jobs import calls, desk_calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import NotDead
 from postroom.jobs.job import failure_of
@@ -47,7 +47,7 @@ class DeadLetters:
         """The first `limit` of those that match, by the time when they will be forgotten: the newest first, where all
         are kept equally long.
         """
-        streams = [self._rows(queue, which, min(limit, calls.PAGE)) for queue in self._queues(which)]
+        streams = [self._rows(queue, which, min(limit, desk_calls.PAGE)) for queue in self._queues(which)]
         rows = list(islice(heapq.merge(*streams, key=lambda row: -row.expiry), limit))
         return self._explained(rows)
 
@@ -55,7 +55,7 @@ class DeadLetters:
         """All that match, as groups of one queue, task, cause and fingerprint each; the largest first."""
         found: list[Group] = []
         for queue in self._queues(which):
-            for rows in self._pages(queue, calls.Page("groups"), which):
+            for rows in self._pages(queue, desk_calls.Page("groups"), which):
                 found = merge(chain(found, (Group.read(queue, row) for row in rows)))
         return found
 
@@ -177,7 +177,7 @@ class DeadLetters:
             record = self._keys.undo_record(action.id, queue)
             start = 0
             while ids := self._broker.run(calls.Call(("ZREVRANGE", record, start, start + BATCH - 1), calls.texts)):
-                call = calls.move("undo", self._keys, queue, action.id, ids, verb=action.verb)
+                call = desk_calls.move("undo", self._keys, queue, action.id, ids, verb=action.verb)
                 for job_id, reply in zip(ids, calls.texts(self._broker.run(call)), strict=True):
                     moved.add(job_id, None if reply == "undone" else reply)
                 start += len(ids)
@@ -214,7 +214,9 @@ class DeadLetters:
         moved = Moved(action.id)
         args = {"about": action.about, "replace": "1" if replace else ""}
         for queue, ids, jobs in self._import_batches(lines):
-            replies = calls.texts(self._broker.run(calls.move("import", self._keys, queue, action.id, jobs, **args)))
+            replies = calls.texts(
+                self._broker.run(desk_calls.move("import", self._keys, queue, action.id, jobs, **args))
+            )
             for job_id, reply in zip(ids, replies, strict=True):
                 moved.add(job_id, None if reply in {"imported", "replaced"} else reply)
             progress(moved.count)
@@ -225,10 +227,10 @@ class DeadLetters:
     def _queues(self, which: Filter) -> list[str]:
         return [which.queue] if which.queue else self._broker.run(calls.queue_names(self._keys))
 
-    def _pages(self, queue: str, page: calls.Page, which: Filter) -> Iterator[list[Any]]:
+    def _pages(self, queue: str, page: desk_calls.Page, which: Filter) -> Iterator[list[Any]]:
         args = which.args()
         while True:
-            after, rows, packed = self._broker.run(calls.sift(self._keys, queue, page, args))
+            after, rows, packed = self._broker.run(desk_calls.sift(self._keys, queue, page, args))
             yield [*rows, *self._unpacked(queue, page.want, which, packed)] if packed else rows
             if after is None:
                 return
@@ -249,7 +251,7 @@ class DeadLetters:
                 yield [cause, task, fingerprint, 1, ended, ended, job_id, reason]
 
     def _rows(self, queue: str, which: Filter, most: int) -> Iterator[Summary]:
-        for rows in self._pages(queue, calls.Page("rows", "newest", most=most), which):
+        for rows in self._pages(queue, desk_calls.Page("rows", "newest", most=most), which):
             yield from sorted((Summary.read(queue, row) for row in rows), key=lambda row: -row.expiry)
 
     def _places(self, chosen: Chosen) -> Iterator[Place]:
@@ -259,12 +261,12 @@ class DeadLetters:
 
     def _scan(self, which: Filter) -> Iterator[Place]:
         for queue in self._queues(which):
-            for page in self._pages(queue, calls.Page("ids"), which):
+            for page in self._pages(queue, desk_calls.Page("ids"), which):
                 found = ((queue, *one) for one in zip(calls.texts(page[::2]), map(float, page[1::2]), strict=True))
                 yield from sorted(found, key=itemgetter(2))
 
     def _move(self, action: Action, queue: str, ids: list[str], **args: Any) -> calls.Call[list[Any]]:
-        return calls.move(action.verb, self._keys, queue, action.id, ids, **args)
+        return desk_calls.move(action.verb, self._keys, queue, action.id, ids, **args)
 
     def _fingerprints(self, ids: list[str]) -> dict[str, str]:
         found = self._broker.run_many([calls.read(self._keys, job_id, "p:fingerprint") for job_id in ids])

@@ -4,7 +4,21 @@ from importlib import import_module
 
 import click
 
-VERBS = ("worker", "scheduler", "info", "why", "logs", "dead", "alerts", "events", "cron", "check", "server", "demo")
+VERBS = (
+    "worker",
+    "scheduler",
+    "info",
+    "why",
+    "logs",
+    "dead",
+    "alerts",
+    "events",
+    "cron",
+    "check",
+    "server",
+    "dev",
+    "demo",
+)
 
 
 class Verbs(click.Group):

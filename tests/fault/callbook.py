@@ -42,7 +42,7 @@ PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
     "Postroom.task", "Postroom.on", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using",
     "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker",
-    "Postroom.listener", "Prepared.using", "Queue.name", "Job.id", "Prepared.counter", "Prepared.name",
+    "Postroom.listener", "Prepared.using", "Queue.name", "Job.id", "Job.duplicate", "Prepared.counter", "Prepared.name",
     "Prepared.options", "Prepared.signature", "Broker.safe_url", "Broker.client", "Broker.close", "Broker.aclose",
     "LocalWorker.stop",
 }  # fmt: skip
@@ -300,6 +300,12 @@ def _keyed() -> Iterator[tuple[str, Prepare, Call]]:
     for what, prepare in ((" with a key", Session.keyed), (" waits for its key", lambda s: s.keyed(behind=True))):
         yield f"Job.cancel{what}", prepare, Job.cancel
         yield f"Job.delete{what}", prepare, Job.delete
+    once: Prepare = lambda s: s.app.using("fine", unique="running")  # noqa: E731
+    held: Prepare = lambda s: (s.one(unique="running"), once(s))[1]  # noqa: E731
+    yield "Prepared.enqueue unique", once, lambda p: p.enqueue(1)
+    yield "Prepared.enqueue unique, a duplicate", held, lambda p: p.enqueue(1).duplicate
+    yield "Prepared.aenqueue unique, a duplicate", held, lambda p: asyncio.run(p.aenqueue(1)).duplicate
+    yield "Prepared.enqueue_many unique, some duplicates", held, lambda p: p.enqueue_many([(1,), (2,), (2,)])
     yield "LocalWorker.run keyed", lambda s: s, Session.burst_keyed
 
 

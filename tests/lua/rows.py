@@ -40,6 +40,7 @@ from tests.lua import (
     test_sweep,
     test_tick,
     test_undo,
+    test_unique,
 )
 from tests.lua.table import Row
 
@@ -50,6 +51,6 @@ TABLES = (
     *(test_sift, test_redrive, test_purge, test_import, test_undo, test_record, test_listen),
     *(test_tick, test_declare, test_alter, test_decline, test_offer),
     *(test_deadlines, test_children, test_log),
-    *(test_enqueue_keyed, test_follow, test_key, test_key_again),
+    *(test_enqueue_keyed, test_follow, test_key, test_key_again, test_unique),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

@@ -95,7 +95,7 @@ ROWS = (
     Row(
         "enqueue_keyed: likewise",
         {"rq:job:p": job("started")},
-        bounded(enqueue_keyed([*new("a"), ""]), parent="p"),
+        bounded(enqueue_keyed([*new("a"), "", ""]), parent="p"),
         Then(
             [1],
             {
@@ -111,7 +111,7 @@ ROWS = (
     Row(
         "enqueue_keyed: the parent was canceled",
         {"rq:job:p": job("canceled")},
-        bounded(enqueue_keyed([*new("a"), "k"]), parent="p"),
+        bounded(enqueue_keyed([*new("a"), "k", ""]), parent="p"),
         Then([-2]),
         again=Then([-2]),
     ),

@@ -49,7 +49,7 @@ ROWS = (
     Row(
         "enqueue_keyed: seconds from now, for those that wait, too",
         {},
-        bounded(enqueue_keyed([*new("a"), "k"], [*new("b"), "k"]), within=60),
+        bounded(enqueue_keyed([*new("a"), "k", ""], [*new("b"), "k", ""]), within=60),
         Then(
             [1, 1],
             {

@@ -8,9 +8,9 @@ from tests.lua.line import BUSY, LINE, keyed, line
 from tests.lua.table import AT, Call, FromNow, Refused, Row, Table, Then, ZSet, job, lasting
 
 
-def new(job_id: str, key: str = "k", nonce: str = "") -> list[str]:
+def new(job_id: str, key: str = "k", nonce: str = "", lock: str = "") -> list[str]:
     """One job as the script takes it."""
-    return [job_id, nonce, "[]", key]
+    return [job_id, nonce, "[]", key, lock]
 
 
 def enqueue(
@@ -19,7 +19,7 @@ def enqueue(
     """One call."""
     hashed = job("scheduled" if where == "scheduled" else "queued", **fields)
     common = [part for name, value in hashed.items() if name != "data" for part in (name, value)]
-    args = {"where": where, "due": due, "delay": delay, "now": now, "count": len(common)}
+    args = {"where": where, "due": due, "delay": delay, "now": now, "scope": "", "count": len(common)}
     return Call("enqueue_keyed", args, [*common, *(part for one in jobs for part in one)])
 
 

@@ -2,15 +2,11 @@
 -- stands where any job does; the others are deferred. When the first leaves, the next one follows in the same script.
 -- Nothing here refuses, for that would keep a whole batch from being settled: the duty (follow.lua) looks again, and says so.
 --@include clock
+--@include in_hands
 --@include publish
 local HOLDS = {queued = true, created = true, scheduled = true, started = true}
 -- Ids of jobs that somebody took away behind our back: so many are cleared out of a line at once.
 local GHOSTS = 500
-
--- Canceled, it keeps the key until its worker has let go of it: two must not run at once.
-local function is_in_hands(id, queue_name, token)
-  return token and type(redis.pcall('ZSCORE', rq .. 'wip:' .. queue_name, id .. ':' .. token)) == 'string'
-end
 
 -- It is its turn: to its queue, or to where it waits for its time. What refused it, where something did.
 local function take_turn(id, job, at, moved)

@@ -16,6 +16,7 @@ from tests.fault.cases.replies import replies
 from tests.fault.cases.server import flush, maxmemory, pause, restart
 from tests.fault.cases.stops import child_stopped, group_stopped, pool_stopped
 from tests.fault.cases.storm import host_lost, pool_killed, storm
+from tests.fault.cases.unique import unique
 from tests.fault.cases.upgrade import upgrade
 from tests.fault.ground import Ground
 from tests.fault.verdict import Verdict
@@ -25,7 +26,7 @@ Case = Callable[[Ground], Iterator[Verdict]]
 _CASES: tuple[Case, ...] = (
     *(points, lines, replies),
     *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
-    *(deploy, slow_first, upgrade, poison, cron, keys, deadlines),
+    *(deploy, slow_first, upgrade, poison, cron, keys, unique, deadlines),
     *(restart, pause, maxmemory, flush, versions, clocks, half_open),
     *(model, controls),
 )

@@ -1,0 +1,1 @@
+"""What `postroom dev` is made of: programs side by side in one terminal, started again when code changes."""
