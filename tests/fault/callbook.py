@@ -15,7 +15,7 @@ from tenacity import stop_after_attempt, wait_none
 from postroom import Burial, Job, Postroom, Retry
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
-from postroom.jobs.context import current
+from postroom.jobs.context import Run, current
 from postroom.jobs.events import Events
 from postroom.jobs.keys import Keys
 from postroom.jobs.queue import Queue
@@ -78,6 +78,16 @@ class Session:
         """One that ends while the call waits."""
         found = self.one()
         self.work_soon()
+        return found
+
+    def parent(self) -> Job[Any]:
+        """A job that has ended, whose child has not."""
+        found = self.ended()
+        token = current.set(Run("j", "default", "fine", 1, 1))
+        try:
+            self.one(job_id="child")
+        finally:
+            current.reset(token)
         return found
 
     def work_soon(self) -> None:
@@ -253,6 +263,8 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
         yield f"Job.astatus{name}", prepare, lambda job: asyncio.run(job.astatus())
         yield f"Job.progress{name}", prepare, Job.progress
         yield f"Job.aprogress{name}", prepare, lambda job: asyncio.run(job.aprogress())
+        yield f"Job.logs{name}", prepare, Job.logs
+        yield f"Job.alogs{name}", prepare, lambda job: asyncio.run(job.alogs())
         yield f"Job.cancel{name}", prepare, Job.cancel
         yield f"Job.acancel{name}", prepare, lambda job: asyncio.run(job.acancel())
         yield f"Job.delete{name}", prepare, Job.delete
@@ -267,6 +279,8 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     yield "Postroom.events", Session.recorded, lambda events: [event.jobs[0] for event in events]
     yield "Postroom.events async", Session.recorded, lambda events: asyncio.run(_heard(events))
     yield from _keyed()
+    yield "Prepared.enqueue deadline", lambda s: s.app.using("fine", deadline=60), lambda p: p.enqueue(1)
+    yield "Job.cancel with children", Session.parent, Job.cancel
     yield from _desk()
     yield "Tell.do", lambda s: s, Session.told
     yield "judge, deliver", lambda s: (s.buried(), s)[1], Session.alerted
