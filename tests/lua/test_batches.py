@@ -1,7 +1,7 @@
 """Batches of 500, the most that any call has: Lua's `unpack` carries them, and a replay of each changes nothing."""
 
-from math import inf
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import pytest
