@@ -19,6 +19,7 @@ import click
 import redis
 
 from benchmarks.machine import load, machine
+from benchmarks.probe import Probe
 from benchmarks.servers import Server, programs
 from postroom import Postroom
 from postroom.jobs.times import rq_time
@@ -112,17 +113,12 @@ class Traffic:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self._app, self._client = Postroom(server.url), server.client
+        self._app = Postroom(server.url)
         self._ended = threading.Event()
-        self._waits: list[float] = []
-        self._threads = [threading.Thread(target=run) for run in (self._produce, self._probe)]
-        for thread in self._threads:
-            thread.start()
-
-    def waits(self) -> str:
-        """The waits since the last call: median, 99th percentile, longest, in ms."""
-        waits, self._waits = sorted(self._waits) or [0.0], []
-        return " / ".join(f"{waits[int(share * (len(waits) - 1))] * 1e3:.1f}" for share in (0.5, 0.99, 1))
+        self._thread = threading.Thread(target=self._produce)
+        self._thread.start()
+        self._probe = Probe(server.client)
+        self.waits = self._probe.waits
 
     def waiting(self) -> int:
         """Jobs that the worker has not drained yet."""
@@ -131,8 +127,8 @@ class Traffic:
     def close(self) -> None:
         """End both."""
         self._ended.set()
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
+        self._probe.close()
         self._worker.terminate()
         self._worker.wait()
 
@@ -140,12 +136,6 @@ class Traffic:
         while not self._ended.wait(0.1):
             task = self._app.using("busy.nothing", queue="busy", result_ttl=0)
             list(task.enqueue_many(() for _ in range(RATE // 10)))
-
-    def _probe(self) -> None:
-        while not self._ended.wait(0.005):
-            began = time.perf_counter()
-            self._client.ping()
-            self._waits.append(time.perf_counter() - began)
 
 
 def commands(one: str, folder: Path) -> Iterator[tuple[str, list[str]]]:

@@ -200,10 +200,16 @@ def recover(space: Keys, process: str, *, resigned: bool = False, charged: Seque
     return script("recover", texts, space, keys, args, charged)
 
 
-def promote(space: Keys, queue: str, limit: int, now: float | str = "") -> Call[int]:
-    """Move due jobs to their queue; how many were due. `now` may be `inf`: all of them are."""
+def promote(space: Keys, queue: str, limit: int, now: float | str = "") -> Call[tuple[int, float]]:
+    """Move due jobs to their queue; how many were due, and in how many seconds the next one is (inf: none is left).
+    `now` may be `inf`: all of them are due.
+    """
+
+    def parse(reply: list[Any]) -> tuple[int, float]:
+        return reply[0], float(reply[1] or "inf")
+
     keys = {"scheduled": space.scheduled(queue), "queue": space.queue(queue)}
-    return script("promote", int, space, keys, {"limit": limit, "now": now})
+    return script("promote", parse, space, keys, {"limit": limit, "now": now})
 
 
 def offer(space: Keys, queue: str, limit: int) -> Call[int]:
@@ -270,9 +276,14 @@ def server_time() -> Call[float]:
     return Call(("TIME",), lambda time: int(time[0]) + int(time[1]) / 1e6)
 
 
-def turn(space: Keys, what: str, seconds: float) -> Call[bool]:
-    """Is it our turn to do this? For `seconds` it is nobody else's."""
-    return Call(("SET", space.turn(what), 1, "NX", "PX", int(seconds * 1000)), bool)
+def turn(space: Keys, what: str, seconds: float, *, again: bool = False) -> Call[bool]:
+    """Is it our turn to do this? For `seconds` it is nobody else's.
+
+    Args:
+        again: it is still ours, and is kept.
+    """
+    condition = () if again else ("NX",)
+    return Call(("SET", space.turn(what), 1, *condition, "PX", int(seconds * 1000)), bool)
 
 
 def standing(space: Keys, queue: str, job_id: str) -> Call[float | None]:

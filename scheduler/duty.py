@@ -20,8 +20,11 @@ class Duty(Protocol):
     every: float
     """Seconds between two rounds."""
 
-    def do(self, app: Postroom) -> None:
+    def do(self, app: Postroom) -> float | None:
         """One round. Idempotent, and safe beside any number of others.
+
+        Returns:
+            The seconds until the next one, where they are not `every`.
 
         Raises:
             BrokerError: the server is not there, or refused; the next round tries again.
@@ -51,22 +54,25 @@ class Rounds:
         for thread in self._threads:
             thread.join()
         for duty in last:
-            if not self._round(duty) and AWAY in self._failing:
+            self._round(duty)
+            if AWAY in self._failing:
                 return
 
     def _go(self, duty: Duty) -> None:
-        while not self._stopped.wait(duty.every):
-            self._round(duty)
+        wait = duty.every
+        while not self._stopped.wait(wait):
+            wait = self._round(duty)
 
-    def _round(self, duty: Duty) -> bool:
+    def _round(self, duty: Duty) -> float:
+        """Seconds until the next."""
         name = type(duty).__name__
         try:
-            duty.do(self._app)
+            wait = duty.do(self._app)
         except Exception as error:  # whatever was wrong with this round, the next one may do
             self._say_once(AWAY if isinstance(error, Unavailable) else name, error)
-            return False
+            return duty.every
         self._failing -= {AWAY, name}
-        return True
+        return duty.every if wait is None else wait
 
     def _say_once(self, who: str, error: Exception) -> None:
         if who not in self._failing:

@@ -1,19 +1,57 @@
 """The duty of promoting: scheduled jobs that are due go to their queues."""
 
+import time
+
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
+from postroom.jobs.errors import BrokerError
 
 BATCH = 500
+LOOK = 0.2
+"""Seconds after which a queue is looked at, whatever it said when its next job is due: there may be a nearer one."""
+LEAST = 0.01
+"""Seconds between two looks at a queue whose jobs come due one after the other: they go in batches, not one by one."""
+PAUSE = 0.002
+"""Seconds after a full batch. After an outage a million may be due, and the server has others to serve."""
+TURN = 0.25
+"""Seconds for which one process promotes for all. Longer than LOOK: whoever has the turn keeps it while it lives."""
 
 
 class Promote:
-    """Moves due jobs of every queue."""
+    """Moves due jobs of every queue, each when it is due: a queue says when its next one is.
 
-    every = 0.2
+    One process does it at a time, which spares the server the looks of the others. It is no leader: where two take
+    the turn at once, both move what is due, and no job twice.
+    """
 
-    def do(self, app: Postroom) -> None:
-        """One round: a script per queue, in one round trip; again for those that had a full batch."""
-        queues = app.broker.run(calls.queue_names(app.keys))
-        while queues:
-            moved = app.broker.try_many([calls.promote(app.keys, queue, BATCH) for queue in queues])
-            queues = [queue for queue, count in zip(queues, moved, strict=True) if count == BATCH]
+    every = LOOK
+
+    def __init__(self) -> None:
+        self._looks: dict[str, float] = {}
+        """When each queue is to be looked at, by time.monotonic()."""
+        self._named = self._turn = 0.0
+        """Until when the names of the queues, and the turn, are good."""
+
+    def do(self, app: Postroom) -> float:
+        """One round: a script per queue, in one round trip. Returns the seconds until the next."""
+        now = time.monotonic()
+        if now >= self._named or now >= self._turn:
+            ours, queues = app.broker.run_many(
+                [calls.turn(app.keys, "promote", TURN, again=now < self._turn), calls.queue_names(app.keys)]
+            )
+            if not ours:
+                return LOOK
+            self._turn = now + TURN
+            self._named = now + LOOK / 2
+            self._looks = {queue: self._looks.get(queue, now) for queue in queues}
+        due = [queue for queue, when in self._looks.items() if when <= now]
+        replies = app.broker.try_many([calls.promote(app.keys, queue, BATCH) for queue in due]) if due else []
+        now = time.monotonic()
+        for queue, reply in zip(due, replies, strict=True):
+            self._looks[queue] = now + (LOOK if isinstance(reply, BrokerError) else _wait(*reply))
+        return min(self._looks.values(), default=now + LOOK) - now
+
+
+def _wait(moved: int, following: float) -> float:
+    """Seconds until a queue is looked at again, which moved so many and has its next due in so many seconds."""
+    return PAUSE if moved == BATCH else min(max(following, LEAST), LOOK)

@@ -138,7 +138,7 @@ class ServerKit(Kit):
         queues = self.broker.run(calls.queue_names(keys))
         while queues:
             moved = self.broker.run_many([calls.promote(keys, queue, batch, now) for queue in queues])
-            queues = [queue for queue, count in zip(queues, moved, strict=True) if count == batch]
+            queues = [queue for queue, (count, _) in zip(queues, moved, strict=True) if count == batch]
 
     def _dead_letters(self) -> list[str]:
         keys = self._postroom.keys

@@ -95,7 +95,7 @@ RECORDED = (
         {**ON, "rq:scheduled:q": ZSet(a=999, b=999), "rq:job:a": job("scheduled"), "rq:job:b": job("canceled")},
         promote(),
         Then(
-            2,
+            [2, ""],
             {
                 "rq:queue:q": ["a"],
                 "rq:job:a": job("queued", enqueued_at="1970-01-01T00:16:40.000000Z"),
@@ -103,14 +103,14 @@ RECORDED = (
                 **on(entry("enqueued", "a")),
             },
         ),
-        again=Then(0),
+        again=Then([0, ""]),
     ),
     Row(
         "promote: what stands there was canceled",
         {**ON, "rq:scheduled:q": ZSet(b=999), "rq:job:b": job("canceled")},
         promote(),
-        Then(1, {**ON, "rq:job:b": job("canceled")}),
-        again=Then(0),
+        Then([1, ""], {**ON, "rq:job:b": job("canceled")}),
+        again=Then([0, ""]),
     ),
     Row(
         "claim: what was taken; a replay takes nothing",

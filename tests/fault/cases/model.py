@@ -243,7 +243,7 @@ class Machine(RuleBasedStateMachine):
     def promote(self, queue: str, twice: bool) -> None:
         """What is due goes on."""
         keys = {"scheduled": self.keys.scheduled(queue), "queue": self.keys.queue(queue)}
-        call = calls.script("promote", int, self.keys, keys, {"limit": 100, **self._now})
+        call = calls.script("promote", _first, self.keys, keys, {"limit": 100, **self._now})
         for _ in range(1 + twice):
             assert self.broker.run(call) == self.model.promote(queue)
 
@@ -316,6 +316,10 @@ def _text(value: bytes | None) -> str | None:
 
 def _texts(values: list[bytes]) -> list[str]:
     return [value.decode() for value in values]
+
+
+def _first(reply: list[Any]) -> Any:
+    return reply[0]
 
 
 def _token_and_ids(reply: list[Any]) -> list[Any]:
