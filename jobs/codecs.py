@@ -1,45 +1,107 @@
 """Bytes ↔ values: what travels in a job's `data` and `result`.
 
-The content type of a message is a field of its own and nothing is sniffed. One exception is not ours to make: where RQ
-has saved a hash, `data` may be zlib-compressed, and RQ itself falls back to the raw bytes (rq.job.Job.restore).
+The content type of a message is a field of its own, `p:type`, and nothing is sniffed. One exception is not ours to
+make: where RQ has saved a hash, `data` may be zlib-compressed, and RQ itself falls back to the raw bytes
+(rq.job.Job.restore). Whatever the codec, a call is the document `[name, null, args, kwargs]`. Results are JSON, for
+RQ's readers.
 """
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from postroom.jobs.errors import DecodeError, EncodeError
-from postroom.jobs.models import dump
-
-JSON = "json"
-"""The content type of our own messages: RQ's JSONSerializer's `[name, null, args, kwargs]`."""
+from postroom.jobs.errors import ConfigError, DecodeError, EncodeError
+from postroom.jobs.models import dump, load
 
 GLIMPSE = 12
 """Bytes that errors show of what cannot be read: enough to tell formats apart, too few to reach an argument."""
 
+_FAILS = (TypeError, ValueError, OverflowError, RecursionError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codec:
+    """One way to write documents as bytes. What fails raises one of _FAILS."""
+
+    name: str
+    """What `p:type` says."""
+    media_type: str
+    """Its name among all content types: `p:type` may say this, too."""
+    title: str
+    """Its name in texts."""
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+    """Bytes → plain document."""
+    decoder: Callable[[Any], Callable[[bytes], Any]]
+    """A type → what reads bytes as this type."""
+
+
+def _no_extension(code: int, _: memoryview) -> Any:
+    raise ValueError(f"extension type {code} is not known here")
+
+
 _encode = msgspec.json.Encoder(enc_hook=dump).encode
 _decode = msgspec.json.Decoder().decode
-_FAILS = (TypeError, ValueError, OverflowError, RecursionError)
+JSON = Codec(
+    *("json", "application/json", "JSON", _encode, _decode),
+    lambda kind: msgspec.json.Decoder(kind, dec_hook=load).decode,
+)
+"""RQ's JSONSerializer writes the same. The default."""
+MSGPACK = Codec(
+    *("msgpack", "application/vnd.msgpack", "MessagePack"),
+    msgspec.msgpack.Encoder(enc_hook=dump).encode,
+    msgspec.msgpack.Decoder(ext_hook=_no_extension).decode,
+    lambda kind: msgspec.msgpack.Decoder(kind, dec_hook=load, ext_hook=_no_extension).decode,
+)
+"""MessagePack with its timestamps: bytes and times travel as such."""
+
+CODECS = {codec.name: codec for codec in (JSON, MSGPACK)}
+_BY_TYPE: dict[str | None, Codec] = {
+    None: JSON,  # of a message of RQ's JSON serializer
+    **{kind: codec for codec in CODECS.values() for kind in (codec.name, codec.media_type)},
+}
 
 
-def encode_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
-    """One call as JSON.
+def check_codec(where: str, name: object) -> None:
+    """Raises:
+    ConfigError: no codec is called so.
+    """
+    if not isinstance(name, str) or name not in CODECS:
+        raise ConfigError(f"{where}codec={name!r}: write one of {', '.join(CODECS)}")
+
+
+def codec_of(content_type: str | None) -> Codec:
+    """What reads messages of a content type; None: it has none, and RQ's JSON serializer wrote it.
 
     Raises:
-        EncodeError: an argument that JSON cannot carry; names the argument and its type.
+        DecodeError: nothing here does.
+    """
+    codec = _BY_TYPE.get(content_type)
+    if codec is None:
+        known = ", ".join(CODECS)
+        raise DecodeError(f"p:type={(content_type or '')[:60]!r}: this content type is not known here: {known} are")
+    return codec
+
+
+def encode_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec = JSON) -> bytes:
+    """One call as bytes.
+
+    Raises:
+        EncodeError: an argument that the codec cannot carry; names the argument and its type.
     """
     if not isinstance(args, list | tuple):
         raise EncodeError(f"{name}: the arguments of a call are of type {type(args).__name__}: give a tuple or a list")
     try:
-        data = _encode((name, None, args, kwargs))
+        data = (_encode if codec is JSON else codec.encode)((name, None, args, kwargs))
     except _FAILS as error:
-        raise EncodeError(_blame(name, args, kwargs, error)) from error
+        raise EncodeError(_blame(name, args, kwargs, codec, error)) from error
     # JSON has no NaN and no infinity: msgspec writes null for them, and the handler would get None. A call without a
     # None has one null, so only the others are looked at.
-    if data.count(b"null") > 1:
+    if codec is JSON and data.count(b"null") > 1:
         place = _not_finite(args, "args") or _not_finite(kwargs, "kwargs")
         if place:
             raise EncodeError(f"{name}: {place} is NaN or infinite, which JSON cannot carry")
@@ -56,24 +118,31 @@ def decode_call(data: bytes | None, content_type: str | None, saved_by_rq: bool,
         limit: the most bytes that it may inflate to.
 
     Raises:
-        DecodeError: says what is wrong with it.
+        DecodeError: says what is wrong with it, and which field it is.
     """
-    if content_type not in (JSON, None):
-        raise DecodeError(f"content type {content_type!r} is not known here")
+    codec = _BY_TYPE.get(content_type) or codec_of(content_type)  # no call where it is known: this runs for every job
     if data is None:
-        raise DecodeError("the job's hash has no data")
+        raise DecodeError(f"the job's hash has no data: write {_FORM} there, as {codec.title}")
     if saved_by_rq:
         data = inflate(data, limit)
     try:
-        call = _decode(data)
+        call = codec.decode(data)
     except _FAILS as error:
-        raise DecodeError(f"not JSON: {error}; the data begins with {data[:GLIMPSE]!r}") from error
-    # Not `match`: its class patterns take ten times as long, and this runs for every job.
+        raise DecodeError(f"data is not {codec.title}: {error}; it begins with {data[:GLIMPSE]!r}") from error
+    # Not `match`: its class patterns take ten times as long.
     if type(call) is list and len(call) == 4 and call[1] is None:
         name, _, args, kwargs = call
-        if type(name) is str and type(args) is list and type(kwargs) is dict:
+        # Keys of JSON are texts.
+        if type(name) is str and type(args) is list and type(kwargs) is dict and (codec is JSON or _texts(kwargs)):
             return name, args, kwargs
-    raise DecodeError(f"not a call [name, null, args, kwargs]; the data begins with {data[:GLIMPSE]!r}")
+    raise DecodeError(f"data is not a call {_FORM}; it begins with {data[:GLIMPSE]!r}")
+
+
+_FORM = "[name, null, args, kwargs]"
+
+
+def _texts(kwargs: dict[Any, Any]) -> bool:
+    return all(type(key) is str for key in kwargs)
 
 
 def encode_result(value: Any, limit: int) -> bytes:
@@ -128,14 +197,14 @@ def inflate(data: bytes, limit: int) -> bytes:
     return text if stream.eof else data
 
 
-def _blame(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], error: Exception) -> str:
+def _blame(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec, error: Exception) -> str:
     named = [(f"argument {i}", value) for i, value in enumerate(args)]
     for label, value in [*named, *((f"argument {key!r}", value) for key, value in kwargs.items())]:
         try:
-            _encode(value)
+            codec.encode(value)
         except _FAILS as reason:
-            return f"{name}: {label} of type {type(value).__name__} cannot be encoded as JSON: {reason}"
-    return f"{name}: the call cannot be encoded as JSON: {error}"
+            return f"{name}: {label} of type {type(value).__name__} cannot be encoded as {codec.title}: {reason}"
+    return f"{name}: the call cannot be encoded as {codec.title}: {error}"
 
 
 def _not_finite(value: Any, place: str) -> str:

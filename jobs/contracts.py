@@ -31,6 +31,8 @@ class Contract:
     """The oldest version whose readers may read this one as theirs."""
     kind: type
     aliases: Mapping[str, str] = field(default_factory=dict)
+    codec: str = ""
+    """What its producers write it in, where their task does not say; '': as the app does."""
 
 
 _contracts: dict[str, Contract] = {}
@@ -39,7 +41,12 @@ _steps: dict[tuple[str, int], tuple[int, Step]] = {}
 
 
 def message(
-    name: str, *, version: int = 1, min_reader: int | None = None, aliases: Mapping[str, str] | None = None
+    name: str,
+    *,
+    version: int = 1,
+    min_reader: int | None = None,
+    aliases: Mapping[str, str] | None = None,
+    codec: str = "",
 ) -> Callable[[T], T]:
     """Declare a class as a message: `@message("order.placed", version=3)`.
 
@@ -49,6 +56,7 @@ def message(
         min_reader: the oldest version whose readers may take this one for theirs: what was added can be ignored by
             them. Where not given only readers of this version or a newer one may.
         aliases: old name of a field → its present one, for documents of older versions.
+        codec: what calls that may hold it are written in, where the task does not say; '': as the app does.
 
     Raises:
         ConfigError: a value is wrong, or the name is another class's.
@@ -66,7 +74,7 @@ def message(
         rival = _contracts.get(name)
         if rival is not None and _place(rival.kind) != _place(kind):
             raise ConfigError(f"two messages are called {name!r}: {_place(rival.kind)} and {_place(kind)}")
-        _contracts[name] = _by_class[kind] = Contract(name, version, oldest, kind, dict(aliases or {}))
+        _contracts[name] = _by_class[kind] = Contract(name, version, oldest, kind, dict(aliases or {}), codec)
         return kind
 
     return declare

@@ -62,6 +62,7 @@ class Declarations(Counter):
         retry: Retry | None = DEFAULT,
         isolate: bool = False,
         typed: bool = True,
+        codec: str | None = None,
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
         """Declare a function as a task: `@app.task` or `@app.task(queue="mail", timeout=30, retry=Retry())`.
@@ -76,7 +77,8 @@ class Declarations(Counter):
                 again.
             isolate: run each of its jobs in a process of its own, which can be killed without harm to other jobs.
             typed: check its arguments against the annotations of its parameters, and read them as these types. False:
-                the handler gets what JSON carries, whatever is annotated.
+                the handler gets what the codec carries, whatever is annotated.
+            codec: what its calls are written in: `json`, `msgpack`. Where not given, as its messages or the app say.
 
         Raises:
             ConfigError: a value is wrong, the name is another function's, or a parameter's type cannot be read from a
@@ -262,7 +264,7 @@ class Declarations(Counter):
             self.allow(name)
         for task in self.tasks.values():
             if task.signature is not None:
-                task.signature.types  # noqa: B018  now that all modules are loaded, their names must be there
+                task.signature.codec  # noqa: B018  now that all modules are loaded, all types must be there
         for follow_up in after_load:
             follow_up(self)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from postroom.jobs.codecs import JSON, encode_call
+from postroom.jobs.codecs import JSON, Codec, encode_call
 from postroom.jobs.errors import Rejected
 from postroom.jobs.options import Options, seconds, whole_seconds
 from postroom.jobs.signature import Signature
@@ -76,6 +76,7 @@ def batch_of_one(
     limit: int,
     at: float | None = None,
     signature: Signature | None = None,
+    codec: Codec = JSON,
 ) -> Batch:
     """One call.
 
@@ -84,13 +85,14 @@ def batch_of_one(
         limit: the most bytes of the encoded call.
         at: now, in seconds since the epoch.
         signature: what its arguments must be, where that is known.
+        codec: what it is written in.
 
     Raises:
         EncodeError: an argument that the codec cannot carry, or that is not of its parameter's type.
         Rejected: the call is larger than `limit`.
     """
-    batch = Batch(_fields(options, rq_time(at), signature))
-    data = _data(name, args, kwargs, limit, signature)
+    batch = Batch(_fields(options, rq_time(at), signature, codec))
+    data = _data(name, args, kwargs, limit, signature, codec)
     if options.job_id is None:
         batch.add(os.urandom(_ID).hex(), "", data)
     else:
@@ -107,18 +109,23 @@ def batch_of_known(name: str, calls: Mapping[str, Sequence[Any]], options: Optio
 
 
 def batches(
-    name: str, calls: Iterable[Sequence[Any]], options: Options, limit: int, signature: Signature | None = None
+    name: str,
+    calls: Iterable[Sequence[Any]],
+    options: Options,
+    limit: int,
+    signature: Signature | None = None,
+    codec: Codec = JSON,
 ) -> Iterator[Batch]:
     """Many calls in batches for one script each, bounded by number and bytes, made when asked for."""
     batch: Batch | None = None
     ids = ""
     for args in calls:
-        data = _data(name, args, {}, limit, signature)
+        data = _data(name, args, {}, limit, signature, codec)
         if batch and batch.size + len(data) > BATCH_BYTES:
             yield batch
             batch = None
         if batch is None:
-            batch = Batch(_fields(options, rq_time(time.time()), signature))
+            batch = Batch(_fields(options, rq_time(time.time()), signature, codec))
             ids = os.urandom(_ID * BATCH_JOBS).hex()
         start = 2 * _ID * len(batch.ids)
         batch.add(ids[start : start + 2 * _ID], "", data)
@@ -129,23 +136,25 @@ def batches(
         yield batch
 
 
-def _data(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int, signature: Signature | None) -> bytes:
-    data = encode_call(name, args, kwargs)
+def _data(
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int, signature: Signature | None, codec: Codec
+) -> bytes:
+    data = encode_call(name, args, kwargs, codec)
     if len(data) > limit:
         raise Rejected(
             f"{name}: the call has {len(data):,} bytes, the limit is {limit:,} (payload_limit): "
             "store the large part elsewhere and send its name"
         )
     if signature is not None:
-        signature.check(data, args, kwargs)
+        signature.check(data, args, kwargs, codec)
     return data
 
 
-def _fields(options: Options, at: str, signature: Signature | None = None) -> list[Any]:
+def _fields(options: Options, at: str, signature: Signature | None = None, codec: Codec = JSON) -> list[Any]:
     """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
     status = "scheduled" if scheduled else "queued"
-    fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", JSON]
+    fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", codec.name]
     if signature is not None and signature.stamp:
         fields += ("p:messages", signature.stamp)
     if not scheduled:

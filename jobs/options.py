@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypedDict
 
+from postroom.jobs.codecs import check_codec
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.keys import JOB_ID
 from postroom.jobs.times import MOST
@@ -23,6 +24,7 @@ class OptionFields(TypedDict, total=False):
     timeout: float | timedelta
     result_ttl: int | timedelta
     at_front: bool
+    codec: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Options:
     timeout: float | timedelta | None = None
     result_ttl: int | timedelta | None = None
     at_front: bool = False
+    codec: str | None = None
 
     def __post_init__(self) -> None:
         check_queue_name(self.queue)
@@ -53,6 +56,8 @@ class Options:
             raise ConfigError(f"delay={self.delay!r} and run_at={self.run_at!r}: give one of them")
         if not isinstance(self.at_front, bool):
             raise ConfigError(f"at_front={self.at_front!r}: True or False")
+        if self.codec is not None:
+            check_codec("", self.codec)
         _check_duration("delay", self.delay)
         _check_duration("timeout", self.timeout, above_zero=True)
         if self.result_ttl != -1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from postroom.jobs.codecs import CODECS
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.times import MOST
 
@@ -36,6 +37,8 @@ class Settings:
     """How long a canceled job is kept."""
     unknown_task_ttl: int = 86_400
     """How long a job waits, from its making on, for a worker that knows its task, before it is a dead letter."""
+    codec: str = "json"
+    """What calls are written in where neither task nor message says: one of codecs.CODECS."""
     timeout: int = 180
     """How long a job may run where neither task nor call says (RQ's default)."""
     lease: float = 12.0
@@ -98,7 +101,7 @@ _LEAST = {
     "unknown_task_ttl": 0,
 }
 
-_WORDS = {"events": ("asked", "on")}
+_WORDS = {"events": ("asked", "on"), "codec": tuple(CODECS)}
 
 
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

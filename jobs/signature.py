@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from msgspec import inspect as kinds
 
-from postroom.jobs.codecs import encode_call
+from postroom.jobs.codecs import JSON, Codec, check_codec, encode_call
 from postroom.jobs.contracts import Contract, brought_up, contract_of, read_stamp, stamp
 from postroom.jobs.errors import ConfigError, DecodeError, InvalidMessage
 from postroom.jobs.models import dump, is_model, load
@@ -105,15 +105,36 @@ class Signature:
         """
         return stamp(self.contracts) if self.contracts else b""
 
+    @cached_property
+    def codec(self) -> str:
+        """The codec that the messages ask for; '' where none does.
+
+        Raises:
+            ConfigError: they ask for several, or for one that is not there; or as `types`.
+        """
+        asked = {one.codec: one.name for one in self.contracts if one.codec}
+        for codec, name in asked.items():
+            check_codec(f"@message({name!r}): ", codec)
+        if len(asked) > 1:
+            told = " and ".join(f"{name!r} as {codec}" for codec, name in asked.items())
+            raise ConfigError(f"task {self._task} takes the messages {told}: say which it is: @app.task(codec=…)")
+        return next(iter(asked), "")
+
     def read(
-        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None = None
+        self,
+        data: bytes,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        stamped: bytes | None = None,
+        codec: Codec = JSON,
     ) -> Arguments:
         """The arguments of a call as the handler gets them.
 
         Args:
-            data: the encoded call, as JSON.
+            data: the encoded call.
             args, kwargs: the same, plain: how many they are and what they are called says which types are asked.
             stamped: the producer's `stamp`; None: it told no versions, and ours are meant.
+            codec: what `data` is written in.
 
         Raises:
             DecodeError: they are not what the parameters say; names the place.
@@ -121,14 +142,14 @@ class Signature:
             ConfigError: as `types`.
         """
         if stamped and stamped != self.stamp:
-            data = self._brought_up(args, kwargs, stamped)
+            data = self._brought_up(args, kwargs, stamped, codec)
         try:
-            _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs))(data)
+            _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs), codec)(data)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise DecodeError(f"{self._task}: {self._told(error)}") from error
         return by_place, by_name
 
-    def check(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def check(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec = JSON) -> None:
         """Will a worker be able to read this call?
 
         Raises:
@@ -136,11 +157,11 @@ class Signature:
             ConfigError: as `types`.
         """
         try:
-            self.read(data, args, kwargs)
+            self.read(data, args, kwargs, codec=codec)
         except DecodeError as error:
             raise InvalidMessage(str(error)) from error.__cause__
 
-    def _make_decoder(self, count: int, names: tuple[str, ...]) -> Callable[[bytes], Any]:
+    def _make_decoder(self, count: int, names: tuple[str, ...], codec: Codec) -> Callable[[bytes], Any]:
         try:
             self._signature.bind(*range(count), **dict.fromkeys(names))
         except TypeError as error:  # in Python's words
@@ -148,14 +169,14 @@ class Signature:
         by_place = tuple(self.types[self._name_at(at)] for at in range(count))
         by_name = {name: self.types[name if name in self._by_name else self._rest[_BY_NAME]] for name in names}
         call: Any = tuple.__class_getitem__((str, None, tuple.__class_getitem__(by_place), fields("keywords", by_name)))
-        return msgspec.json.Decoder(call, dec_hook=load).decode
+        return codec.decoder(call)
 
-    def _brought_up(self, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes) -> bytes:
+    def _brought_up(self, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes, codec: Codec) -> bytes:
         versions = read_stamp(stamped)
         by_place = [brought_up(self._infos.get(self._name_at(at)), value, versions) for at, value in enumerate(args)]
         others = self._infos.get(self._rest.get(_BY_NAME, ""))
         by_name = {name: brought_up(self._infos.get(name, others), value, versions) for name, value in kwargs.items()}
-        return encode_call(self._task, by_place, by_name)
+        return encode_call(self._task, by_place, by_name, codec)
 
     def _name_at(self, at: int) -> str:
         """The parameter that takes the argument at this place."""

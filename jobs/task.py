@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker, RoundTrip
+from postroom.jobs.codecs import CODECS, Codec
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.job import Job
 from postroom.jobs.messages import Batch, Placement, batch_of_one, batches
@@ -47,6 +48,16 @@ class Prepared(Generic[P, R]):
     options: Options
     signature: Signature | None = None
     """What its arguments must be; None: not known here, or nothing is said."""
+
+    @property
+    def codec(self) -> Codec:
+        """What its calls are written in: as the call or the task says, else its messages, else the app.
+
+        Raises:
+            ConfigError: its messages ask for several.
+        """
+        of_messages = self.signature.codec if self.signature else ""
+        return CODECS[self.options.codec or of_messages or self.counter.settings.codec]
 
     def using(self, **options: Unpack[OptionFields]) -> "Prepared[P, R]":
         """The same with some options changed.
@@ -141,12 +152,13 @@ class Prepared(Generic[P, R]):
 
     def _batch(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Batch:
         limit = self.counter.settings.payload_limit
-        return batch_of_one(self.name, args, kwargs, self.options, limit, signature=self.signature)
+        return batch_of_one(self.name, args, kwargs, self.options, limit, signature=self.signature, codec=self.codec)
 
     def _batches(self, calls: Iterable[Sequence[Any]]) -> Iterator[Batch]:
         if self.options.job_id is not None:
             raise ConfigError(f"job_id={self.options.job_id!r} is for one job, not for many")
-        return batches(self.name, calls, self.options, self.counter.settings.payload_limit, self.signature)
+        limit = self.counter.settings.payload_limit
+        return batches(self.name, calls, self.options, limit, self.signature, self.codec)
 
     def _call(self, batch: Batch) -> calls.Call[list[str]]:
         return calls.enqueue(self.counter.broker.keys, self.options.queue, batch, Placement.of(self.options))

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
-from postroom.jobs.codecs import decode_call, encode_result, inflate
+from postroom.jobs.codecs import codec_of, decode_call, encode_result, inflate
 from postroom.jobs.context import Run, current
 from postroom.jobs.errors import (
     DecodeError,
@@ -332,7 +332,7 @@ class Runner:
         if signature is None or job.data is None:
             return args, kwargs
         data = inflate(job.data, self._limit) if job.saved_by_rq else job.data
-        return signature.read(data, args, kwargs, job.messages)
+        return signature.read(data, args, kwargs, job.messages, codec_of(job.content_type))
 
     def _declined(self, job: Claimed, name: str, why: MessageError, fields: Mapping[str, Any] | None = None) -> Outcome:
         log.info("job %s (%s) is declined: %s", job.id, name, why)

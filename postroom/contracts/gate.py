@@ -11,7 +11,7 @@ from typing import Any
 from postroom.contracts.payloads import Payload, payloads, ticks
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import Broker
-from postroom.jobs.codecs import decode_call, inflate
+from postroom.jobs.codecs import codec_of, decode_call, inflate
 from postroom.jobs.errors import DecodeError, MessageError
 from postroom.jobs.failure import Cause
 from postroom.jobs.secrets import Veil, hidden, mask, names_of
@@ -110,8 +110,7 @@ class Gate:
         return findings
 
     def _decode(self, payload: Payload) -> tuple[str, Any, Any]:
-        kind = payload.content_type.decode(errors="replace") if payload.content_type is not None else None
-        return decode_call(payload.data, kind, payload.saved_by_rq, self._limit)
+        return decode_call(payload.data, payload.kind, payload.saved_by_rq, self._limit)
 
     def _bind(self, payload: Payload, name: str, args: Any, kwargs: Any) -> None:
         signature = self._signatures.get(name)
@@ -121,7 +120,8 @@ class Gate:
         if typed is not None:
             data = payload.data or b""
             data = inflate(data, self._limit) if payload.saved_by_rq else data
-            typed.read(data, args, kwargs, payload.messages)  # as a worker does, also of what RQ's producers sent
+            # As a worker does, also of what RQ's producers sent.
+            typed.read(data, args, kwargs, payload.messages, codec_of(payload.kind))
         else:
             try:
                 signature.bind(*args, **kwargs)
