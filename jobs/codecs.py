@@ -9,12 +9,14 @@ RQ's readers.
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import msgspec
 
-from postroom.jobs.errors import ConfigError, DecodeError, EncodeError
+from postroom.jobs.errors import ConfigError, DecodeError, EncodeError, UnknownSchema
 from postroom.jobs.models import dump, load
 
 GLIMPSE = 12
@@ -38,10 +40,43 @@ class Codec:
     """Bytes → plain document."""
     decoder: Callable[[Any], Callable[[bytes], Any]]
     """A type → what reads bytes as this type."""
+    documents: "Codec | None" = None
+    """What its documents are written in, once they were changed; None: itself."""
+    of_task: Callable[[str, Any], "Codec"] | None = None
+    """A task's name and signature → the codec of its calls, where it needs to know them."""
+    schema: tuple[str, str] | None = None
+    """What its bytes cannot be read without: fingerprint and text."""
 
 
 def _no_extension(code: int, _: memoryview) -> Any:
     raise ValueError(f"extension type {code} is not known here")
+
+
+@cache
+def _avro() -> Any:
+    """By name: fastavro is for those alone who use it.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        return import_module("postroom.jobs.avro")
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"the codec avro needs {error.name}: pip install 'postroom[avro]'") from error
+
+
+def _avro_of(task: str, signature: Any) -> Codec:
+    if signature is None:
+        raise ConfigError(
+            f"{task}: codec='avro' needs the types of its parameters: annotate them, enqueue it where its code is "
+            "imported, or take another codec"
+        )
+    found: Codec = signature.avro
+    return found
+
+
+def _of_no_task(_: Any) -> bytes:
+    raise ValueError("there is no schema without a task's signature")
 
 
 _encode = msgspec.json.Encoder(enc_hook=dump).encode
@@ -58,8 +93,20 @@ MSGPACK = Codec(
     lambda kind: msgspec.msgpack.Decoder(kind, dec_hook=load, ext_hook=_no_extension).decode,
 )
 """MessagePack with its timestamps: bytes and times travel as such."""
+DOCUMENT = Codec(
+    *("document", "", "a document", lambda call: call, lambda call: call),
+    lambda kind: lambda call: msgspec.convert(call, kind, str_keys=True, dec_hook=load),
+)
+"""Not written at all."""
+AVRO = Codec(
+    *("avro", "application/avro", "Avro", _of_no_task, lambda data: _avro().decode(data)),
+    lambda kind: lambda data: DOCUMENT.decoder(kind)(_avro().decode(data)),
+    documents=DOCUMENT,
+    of_task=_avro_of,
+)
+"""Avro; each task has a schema of its own."""
 
-CODECS = {codec.name: codec for codec in (JSON, MSGPACK)}
+CODECS = {codec.name: codec for codec in (JSON, MSGPACK, AVRO)}
 _BY_TYPE: dict[str | None, Codec] = {
     None: JSON,  # of a message of RQ's JSON serializer
     **{kind: codec for codec in CODECS.values() for kind in (codec.name, codec.media_type)},
@@ -72,6 +119,34 @@ def check_codec(where: str, name: object) -> None:
     """
     if not isinstance(name, str) or name not in CODECS:
         raise ConfigError(f"{where}codec={name!r}: write one of {', '.join(CODECS)}")
+
+
+def avro_codec(task: str, *signature: Any) -> Codec:
+    """What writes the calls of a task in Avro; `signature`: as of avro.written.
+
+    Raises:
+        ConfigError: a type is none of Avro's, or fastavro is not installed.
+    """
+    written = _avro().written(task, *signature)
+    return replace(AVRO, encode=written.encode, schema=(written.fingerprint, written.schema))
+
+
+def learn_schema(fingerprint: str, text: bytes) -> None:
+    """Take up the schema of an UnknownSchema.
+
+    Raises:
+        DecodeError: it is none, or another one.
+    """
+    found = _avro().learn(text).hex()
+    if found != fingerprint:
+        raise DecodeError(f"what is kept as the schema {fingerprint} is {found}")
+
+
+def schema_of(stored: Mapping[bytes, bytes]) -> str:
+    """The fingerprint of the schema that a job's data was written with; '' where it needs none."""
+    if (stored.get(b"p:type") or b"").decode(errors="replace") not in {AVRO.name, AVRO.media_type}:
+        return ""
+    return stored.get(b"data", b"")[2:10].hex()  # avro.HEAD
 
 
 def codec_of(content_type: str | None) -> Codec:
@@ -97,6 +172,8 @@ def encode_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], codec
         raise EncodeError(f"{name}: the arguments of a call are of type {type(args).__name__}: give a tuple or a list")
     try:
         data = (_encode if codec is JSON else codec.encode)((name, None, args, kwargs))
+    except EncodeError:
+        raise
     except _FAILS as error:
         raise EncodeError(_blame(name, args, kwargs, codec, error)) from error
     # JSON has no NaN and no infinity: msgspec writes null for them, and the handler would get None. A call without a
@@ -127,6 +204,8 @@ def decode_call(data: bytes | None, content_type: str | None, saved_by_rq: bool,
         data = inflate(data, limit)
     try:
         call = codec.decode(data)
+    except UnknownSchema:
+        raise
     except _FAILS as error:
         raise DecodeError(f"data is not {codec.title}: {error}; it begins with {data[:GLIMPSE]!r}") from error
     # Not `match`: its class patterns take ten times as long.
@@ -199,7 +278,8 @@ def inflate(data: bytes, limit: int) -> bytes:
 
 def _blame(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec, error: Exception) -> str:
     named = [(f"argument {i}", value) for i, value in enumerate(args)]
-    for label, value in [*named, *((f"argument {key!r}", value) for key, value in kwargs.items())]:
+    each = [*named, *((f"argument {key!r}", value) for key, value in kwargs.items())]
+    for label, value in each if codec.schema is None else ():
         try:
             codec.encode(value)
         except _FAILS as reason:

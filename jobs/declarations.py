@@ -78,7 +78,8 @@ class Declarations(Counter):
             isolate: run each of its jobs in a process of its own, which can be killed without harm to other jobs.
             typed: check its arguments against the annotations of its parameters, and read them as these types. False:
                 the handler gets what the codec carries, whatever is annotated.
-            codec: what its calls are written in: `json`, `msgpack`. Where not given, as its messages or the app say.
+            codec: what its calls are written in: `json`, `msgpack`, `avro`. Where not given, as its messages or the
+                app say.
 
         Raises:
             ConfigError: a value is wrong, the name is another function's, or a parameter's type cannot be read from a
@@ -264,7 +265,7 @@ class Declarations(Counter):
             self.allow(name)
         for task in self.tasks.values():
             if task.signature is not None:
-                task.signature.codec  # noqa: B018  now that all modules are loaded, all types must be there
+                task.prepared.codec  # noqa: B018  now that all modules are loaded, all types must be there
         for follow_up in after_load:
             follow_up(self)
 

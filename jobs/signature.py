@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from msgspec import inspect as kinds
 
-from postroom.jobs.codecs import JSON, Codec, check_codec, encode_call
+from postroom.jobs.codecs import DOCUMENT, JSON, Codec, avro_codec, check_codec, encode_call
 from postroom.jobs.contracts import Contract, brought_up, contract_of, read_stamp, stamp
 from postroom.jobs.errors import ConfigError, DecodeError, InvalidMessage
 from postroom.jobs.models import dump, is_model, load
@@ -120,6 +120,19 @@ class Signature:
             raise ConfigError(f"task {self._task} takes the messages {told}: say which it is: @app.task(codec=…)")
         return next(iter(asked), "")
 
+    @cached_property
+    def avro(self) -> Codec:
+        """What writes its calls in Avro.
+
+        Raises:
+            ConfigError: a parameter's type is none of Avro's, or fastavro is not installed; or as `types`.
+        """
+
+        def check(document: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+            self.check(document, args, kwargs, DOCUMENT)
+
+        return avro_codec(self._task, self._signature.parameters, self._infos, self._signature.bind, check)
+
     def read(
         self,
         data: bytes,
@@ -142,6 +155,7 @@ class Signature:
             ConfigError: as `types`.
         """
         if stamped and stamped != self.stamp:
+            codec = codec.documents or codec
             data = self._brought_up(args, kwargs, stamped, codec)
         try:
             _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs), codec)(data)

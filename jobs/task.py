@@ -54,10 +54,11 @@ class Prepared(Generic[P, R]):
         """What its calls are written in: as the call or the task says, else its messages, else the app.
 
         Raises:
-            ConfigError: its messages ask for several.
+            ConfigError: its messages ask for several, or its types are none that the codec can carry.
         """
         of_messages = self.signature.codec if self.signature else ""
-        return CODECS[self.options.codec or of_messages or self.counter.settings.codec]
+        codec = CODECS[self.options.codec or of_messages or self.counter.settings.codec]
+        return codec if codec.of_task is None else codec.of_task(self.name, self.signature)
 
     def using(self, **options: Unpack[OptionFields]) -> "Prepared[P, R]":
         """The same with some options changed.
@@ -78,14 +79,14 @@ class Prepared(Generic[P, R]):
         """
         batch = self._batch(args, kwargs)
         with self._observed(batch):
-            self.counter.broker.run(self._call(batch))
+            self.counter.broker.run_many(self._calls(batch))
         return self._job(batch.ids[0])
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """`enqueue`, for an event loop."""
         batch = self._batch(args, kwargs)
         with self._observed(batch):
-            await self.counter.broker.arun(self._call(batch))
+            await self.counter.broker.arun_many(self._calls(batch))
         return self._job(batch.ids[0])
 
     @overload
@@ -117,7 +118,7 @@ class Prepared(Generic[P, R]):
         try:
             for batch in batches:
                 with self._observed(batch):
-                    made = broker.round_trip([self._call(batch)])
+                    made = broker.round_trip(self._calls(batch))
                     acknowledged, under_way = under_way, None
                     ids += acknowledged.reply() if acknowledged else []
                     made.send()
@@ -129,13 +130,13 @@ class Prepared(Generic[P, R]):
     def _send_each(self, batches: Iterator[Batch]) -> Iterator[list[str]]:
         for batch in batches:
             with self._observed(batch):
-                self.counter.broker.run(self._call(batch))
+                self.counter.broker.run_many(self._calls(batch))
             yield batch.ids
 
     async def _asend(self, batches: Iterator[Batch]) -> AsyncIterator[str]:
         for batch in batches:
             with self._observed(batch):
-                await self.counter.broker.arun(self._call(batch))
+                await self.counter.broker.arun_many(self._calls(batch))
             for job_id in batch.ids:
                 yield job_id
 
@@ -160,8 +161,11 @@ class Prepared(Generic[P, R]):
         limit = self.counter.settings.payload_limit
         return batches(self.name, calls, self.options, limit, self.signature, self.codec)
 
-    def _call(self, batch: Batch) -> calls.Call[list[str]]:
-        return calls.enqueue(self.counter.broker.keys, self.options.queue, batch, Placement.of(self.options))
+    def _calls(self, batch: Batch) -> list[calls.Call[Any]]:
+        """What it takes to write them: last the call that does, whose reply is their ids."""
+        keys = self.counter.broker.keys
+        call = calls.enqueue(keys, self.options.queue, batch, Placement.of(self.options))
+        return [call] if batch.schema is None else [calls.keep_schema(keys, *batch.schema), call]
 
     def _job(self, job_id: str) -> Job[R]:
         return Job(job_id, self.counter.broker, self.counter.listener)

@@ -20,12 +20,14 @@ from postroom.jobs.app import Postroom
 from postroom.jobs.codecs import codec_of, decode_call, encode_result, inflate
 from postroom.jobs.context import Run, current
 from postroom.jobs.errors import (
+    BrokerError,
     DecodeError,
     EncodeError,
     JobInterrupted,
     JobTimeout,
     MessageError,
     TooNew,
+    UnknownSchema,
     UnknownTask,
 )
 from postroom.jobs.failure import (
@@ -42,6 +44,7 @@ from postroom.jobs.failure import (
 from postroom.jobs.interop import unreadable_fields
 from postroom.jobs.observers import Execution, Report, read_headers
 from postroom.jobs.options import seconds, whole_seconds
+from postroom.jobs.registry import look_up
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.secrets import Veil, names_of
 from postroom.jobs.signature import Arguments, plain
@@ -86,6 +89,9 @@ class Runner:
             return self.bury(job, Cause.UNKNOWN_TASK, failure, error.name)
         except MessageError as error:
             return self.unreadable(job, str(error))
+        except BrokerError as error:
+            log.info("job %s goes back, its schema was not to be had: %s", job.id, error)
+            return released(job)
         except Exception as error:  # ours: one job must not stop the others
             failure = self.failure(job, error, time.time())
             log.warning("job %s could not be read: %s", job.id, failure.traceback)
@@ -323,7 +329,11 @@ class Runner:
         created_at = (job.created_at or b"").decode(errors="replace")
         if created_at and not _is_date(created_at):
             raise DecodeError(f"created_at={created_at[:60]!r} is no date")
-        return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
+        try:
+            return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
+        except UnknownSchema as missing:
+            look_up(self._app.broker, missing)
+            return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
 
     def _typed(self, job: Claimed, name: str, args: Any, kwargs: Any) -> Arguments:
         """The arguments as the types of the task's parameters; as they are where nothing is said of them."""

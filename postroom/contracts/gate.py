@@ -11,9 +11,10 @@ from typing import Any
 from postroom.contracts.payloads import Payload, payloads, ticks
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import Broker
-from postroom.jobs.codecs import codec_of, decode_call, inflate
+from postroom.jobs.codecs import codec_of, inflate
 from postroom.jobs.errors import DecodeError, MessageError
 from postroom.jobs.failure import Cause
+from postroom.jobs.registry import decode_stored
 from postroom.jobs.secrets import Veil, hidden, mask, names_of
 
 MOST_PROBLEMS = 1000
@@ -83,10 +84,9 @@ class Gate:
         Raises:
             Unavailable: the server was not reached.
         """
-        return self.judge(chain(payloads(broker, told, queues), ticks(broker, self._schedules, queues)))
+        return self._judge(broker, chain(payloads(broker, told, queues), ticks(broker, self._schedules, queues)))
 
-    def judge(self, found: Iterable[Payload]) -> Findings:
-        """Hold these jobs against their tasks."""
+    def _judge(self, broker: Broker, found: Iterable[Payload]) -> Findings:
         findings = Findings()
         problems: dict[tuple[str, str], Problem] = {}
         for payload in found:
@@ -99,7 +99,7 @@ class Gate:
             findings.looked += 1
             call: tuple[str, Any, Any] = ("", [], {})
             try:
-                call = self._decode(payload)
+                call = decode_stored(broker, payload.data, payload.kind, payload.saved_by_rq, self._limit)
                 self._bind(payload, *call)
             except MessageError as error:  # of a message that is newer than this checkout, too
                 if payload.cause in _UNREADABLE_BEFORE and payload.state == "dead":
@@ -108,9 +108,6 @@ class Gate:
                     self._note(problems, payload, call, str(error))
         findings.problems = sorted(problems.values(), key=lambda problem: (-problem.count, problem.task))
         return findings
-
-    def _decode(self, payload: Payload) -> tuple[str, Any, Any]:
-        return decode_call(payload.data, payload.kind, payload.saved_by_rq, self._limit)
 
     def _bind(self, payload: Payload, name: str, args: Any, kwargs: Any) -> None:
         signature = self._signatures.get(name)

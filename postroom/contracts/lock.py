@@ -65,6 +65,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     format: int
     message: dict[str, Entry] = {}
     task: dict[str, Entry] = {}
+    avro: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Lock:
     """What the file says."""
 
     entries: dict[Key, Entry] = field(default_factory=dict)
+    avro: dict[str, Any] = field(default_factory=dict)
+    """Fingerprint → schema that calls were written with: a reader may meet any of them."""
 
     @classmethod
     def read(cls, path: Path) -> "Lock":
@@ -93,7 +96,8 @@ class Lock:
         if found.format != _FORMAT:
             raise ConfigError(f"{path} has format {found.format}, this Postroom reads {_FORMAT}: use the newer one")
         kinds = {"message": found.message, "task": found.task}
-        return cls({(kind, name): entry for kind, entries in kinds.items() for name, entry in entries.items()})
+        entries = {(kind, name): entry for kind, entries in kinds.items() for name, entry in entries.items()}
+        return cls(entries, found.avro)
 
     def write(self, path: Path) -> None:
         """Put it there, whole or not at all.
@@ -114,8 +118,13 @@ class Lock:
         kinds: dict[str, dict[str, Any]] = {"message": {}, "task": {}}
         for (kind, name), entry in self.entries.items():
             kinds[kind][name] = msgspec.to_builtins(entry)
-        return json.dumps({"format": _FORMAT, **kinds}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        avro = {"avro": self.avro} if self.avro else {}
+        return json.dumps({"format": _FORMAT, **kinds, **avro}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     def but(self, changed: dict[Key, Entry]) -> "Lock":
         """The same with these entries."""
         return replace(self, entries={**self.entries, **changed})
+
+    def with_avro(self, schemas: dict[str, Any]) -> "Lock":
+        """The same with these schemas besides."""
+        return replace(self, avro={**self.avro, **schemas})

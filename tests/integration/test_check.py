@@ -103,7 +103,7 @@ def test_a_sample_of_ones_own(command: Command, shop: Callable[[str], str]) -> N
     ("arguments", "told"),
     [
         (["--mode", "SIDEWAYS"], "'SIDEWAYS' is none of NONE"),
-        (["--mode", "recipe=NONE"], "no task and no message is called 'recipe': there are receipt"),
+        (["--mode", "recipe=NONE"], "no task and no message is called 'recipe': there are "),
         (["--sample", "receipt"], "write NAME=FILE"),
         (["--sample", "receipt=none.json"], "none.json cannot be read"),
         (["--retire", "receipt"], "still declared"),

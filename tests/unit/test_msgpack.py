@@ -48,9 +48,9 @@ def test_times_come_back_as_the_same_instant_in_utc_and_infinity_as_itself() -> 
 def test_its_media_type_means_it_too_and_nothing_is_sniffed() -> None:
     data = encode_call("t", [1], {}, MSGPACK)
     assert decode(data, "application/vnd.msgpack") == ("t", [1], {})
-    for data, content_type in ((data, "json"), (encode_call("t", [1], {}), "msgpack")):
+    for other, content_type in ((data, "json"), (encode_call("t", [1], {}), "msgpack")):
         with pytest.raises(DecodeError, match=r"^data is not"):
-            decode(data, content_type)
+            decode(other, content_type)
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_wrong_codecs(messages: Any) -> None:
         app.task(name="x", codec=7)(lambda: None)  # type: ignore[call-overload]
 
     @app.task(name="both")
-    def both(one: order, two: bill) -> None: ...
+    def both(one: order, two: bill) -> None: ...  # type: ignore[valid-type]
 
     with pytest.raises(ConfigError, match=r"takes the messages 'bill' as json and 'order' as msgpack: say which"):
         app.load()
     message("order", codec="yaml")(order)
 
     @app.task(name="strange")
-    def strange(one: order) -> None: ...
+    def strange(one: order) -> None: ...  # type: ignore[valid-type]
 
     with pytest.raises(ConfigError, match=r"@message\('order'\): codec='yaml'"):
         app.using("strange").enqueue({"id": 1})

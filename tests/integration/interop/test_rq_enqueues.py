@@ -109,7 +109,7 @@ def test_pickle_is_read_on_a_queue_of_its_own_only(shop: Shop, rq: RqProcess, ap
 
     log = shop.work("default", "pickled")
 
-    # I expect the one to be a dead letter that was not unpickled, and the other to run, and the worker to say what it may
+    # I expect the one to be a dead letter that was not unpickled, the other to run, and the worker to warn
     assert "RQ's producers on pickled are unpickled: whoever can write to the server can run any code here" in log
     with pytest.raises(JobFailed, match="not JSON"):
         app.job(refused).result(timeout=0)

@@ -1,0 +1,198 @@
+"""Calls in Avro: single-object encoding (https://avro.apache.org/docs/1.12.0/specification/#single-object-encoding).
+
+Data begins with C3 01 and the fingerprint (CRC-64-AVRO) of the schema that it was written with. A reader asks for no
+schema of its own: it reads what was written as a document, which then is brought up and bound as in any codec.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import fastavro
+import msgspec
+from fastavro.read import LOGICAL_READERS
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from postroom.jobs.avro_schema import ABSENT, Shapes
+from postroom.jobs.errors import ConfigError, DecodeError, UnknownSchema
+from postroom.jobs.models import dump
+
+MARK = b"\xc3\x01"
+HEAD = 10
+"""Bytes of mark and fingerprint."""
+MOST = 1_000
+"""Schemas that a process keeps."""
+
+_known: dict[bytes, Any] = {}
+LOGICAL_READERS["record-absent"] = lambda *_: msgspec.UNSET
+
+
+class Written(NamedTuple):
+    """How one task's calls are written."""
+
+    encode: Callable[[Any], bytes]
+    fingerprint: str
+    """As hexadecimal digits, in the order in which they travel."""
+    schema: str
+    """As JSON."""
+
+
+def written(
+    task: str,
+    parameters: Mapping[str, Parameter],
+    infos: Mapping[str, Any],
+    bind: Callable[..., Any],
+    check: Callable[[Any, Sequence[Any], Mapping[str, Any]], None],
+) -> Written:
+    """How the calls of a task are written.
+
+    Args:
+        infos: the types of its parameters (msgspec.inspect).
+        bind: `inspect.Signature.bind` of its function.
+        check: raises where a document is no call of the task.
+
+    Raises:
+        ConfigError: a type is none of Avro's.
+    """
+    shape = Shapes(task).call(parameters, infos)
+    text = json.dumps(shape.schema, separators=(",", ":"))
+    try:
+        mark = learn(text)
+    except DecodeError as error:
+        raise ConfigError(f"{task}: {error}") from error
+    schema = _known[mark]
+
+    def encode(call: Any) -> bytes:
+        name, _, args, kwargs = call
+        args, kwargs = msgspec.to_builtins((args, kwargs), builtin_types=(bytes,), str_keys=True, enc_hook=dump)
+        check([name, None, args, kwargs], args, kwargs)
+        out = BytesIO()
+        out.write(MARK + mark)
+        fastavro.schemaless_writer(out, schema, shape.fit(_record(name, parameters, bind(*args, **kwargs).arguments)))
+        return out.getvalue()
+
+    return Written(encode, mark.hex(), text)
+
+
+def decode(data: bytes) -> Any:
+    """Bytes → plain document `[name, null, args, kwargs]`.
+
+    Raises:
+        UnknownSchema: nobody has said what schema this is.
+        ValueError: it is none.
+    """
+    if data[:2] != MARK or len(data) < HEAD:
+        raise ValueError("it does not begin with C3 01 and the fingerprint of a schema")
+    schema = _known.get(data[2:HEAD])
+    if schema is None:
+        raise UnknownSchema(data[2:HEAD].hex(), _task(data))
+    stream = BytesIO(data[HEAD:])
+    try:
+        record: Any = fastavro.schemaless_reader(stream, schema, None)
+    except Exception as error:  # whatever a decoder in C may raise of bytes that are none
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if stream.read(1):
+        raise ValueError("bytes are left over")
+    return _call(record)
+
+
+def learn(text: str | bytes) -> bytes:
+    """Take up a schema; its fingerprint.
+
+    Raises:
+        DecodeError: it is no schema of a call, or data of a few bytes could cost any memory by it.
+    """
+    try:
+        schema: Any = fastavro.parse_schema(json.loads(text, object_hook=_marked))
+        mark = bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
+        first = schema["fields"][0]
+        if (first["name"], first["type"]) != ("task", "string"):
+            raise ValueError("it is not of a call: its first field is not the task's name")
+        _check(schema, {}, ())
+    except Exception as error:  # anybody may have written it
+        raise DecodeError(f"a schema of Avro cannot be used: {type(error).__name__}: {error}") from error
+    if len(_known) >= MOST:
+        del _known[next(iter(_known))]
+    _known[mark] = schema
+    return mark
+
+
+def _marked(node: dict[str, Any]) -> dict[str, Any]:
+    """What is absent is read as what no document holds. Not so in the stored text: readers warn of what they ignore."""
+    return {**node, "logicalType": "absent"} if node.get("name") == ABSENT else node
+
+
+def _record(name: str, parameters: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a call; where a part has no place for an argument, another has."""
+    several = any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
+    found: dict[str, Any] = {"task": name}
+    for parameter, one in parameters.items():
+        if one.kind is one.VAR_POSITIONAL:
+            found["rest"] = [*given.get(parameter, ())]
+        elif one.kind is one.VAR_KEYWORD:
+            found["more"] = given.get(parameter, {})
+        else:
+            first = one.kind is one.POSITIONAL_ONLY or (several and one.kind is one.POSITIONAL_OR_KEYWORD)
+            part = found.setdefault("by_place" if first else "by_name", {})
+            if parameter in given:
+                part[parameter] = given[parameter]
+    return found
+
+
+def _call(record: Mapping[str, Any]) -> Any:
+    args: list[Any] = []
+    behind: dict[str, Any] = {}
+    gap = False
+    for name, value in record.get("by_place", {}).items():
+        gap = gap or value is msgspec.UNSET
+        if gap:
+            behind[name] = value
+        else:
+            args.append(_present(value))
+    args += _present(record.get("rest", []))
+    kwargs = _present({**behind, **record.get("by_name", {}), **record.get("more", {})})
+    return [record["task"], None, args, kwargs]
+
+
+def _present(value: Any) -> Any:
+    """Without what is absent."""
+    if isinstance(value, dict):
+        return {key: _present(one) for key, one in value.items() if one is not msgspec.UNSET}
+    return [_present(one) for one in value] if isinstance(value, list) else value
+
+
+def _task(data: bytes) -> str:
+    """The first field of every call: a length (zigzag, 7 bits a byte) and so many bytes of UTF-8."""
+    size = shift = 0
+    for at in range(HEAD, min(len(data), HEAD + 5)):
+        size |= (data[at] & 127) << shift
+        shift += 7
+        if data[at] < 128:
+            return data[at + 1 : at + 1 + (size >> 1)].decode(errors="replace")
+    return ""
+
+
+def _check(schema: Any, named: dict[str, int], inside: tuple[str, ...]) -> int:
+    """The fewest bytes of a value.
+
+    Raises:
+        ValueError: a type holds itself: a decoder in C would go as deep as the data says. Or what is no branch of a
+            union has no bytes: there could be as many of it as the data says.
+    """
+    if isinstance(schema, list):
+        return 1 + min(_check(one, named, inside) for one in schema)
+    if isinstance(schema, str):
+        if schema in inside:
+            raise ValueError(f"{schema} holds itself")
+        return named.get(schema, 0 if schema == "null" else 1)
+    kind, name = schema["type"], schema.get("name", "")
+    parts = {"array": [schema.get("items")], "map": [schema.get("values")]}.get(kind, [])
+    if kind == "record":
+        parts = [field["type"] for field in schema["fields"]]
+    sizes = [_check(part, named, (*inside, name)) for part in parts]
+    if 0 in sizes:
+        raise ValueError(f"a part of {name or kind} has no bytes")
+    size = sum(sizes) if kind == "record" else schema["size"] if kind == "fixed" else _check(kind, named, inside)
+    return named.setdefault(name, size) if name else size
