@@ -43,12 +43,21 @@ class Run:
         self.tell(self, Progress.of(done, total))
 
     @property
+    def correlation_id(self) -> str:
+        """What work it is a part of, where the setting `correlation` is on: the id of the job that began it, or what
+        its producer said. Else its own id.
+        """
+        return correlation.get() or self.id
+
+    @property
     def log(self) -> logging.Logger:
         """A logger whose records name the job where `--log-json` is on."""
         return logging.getLogger("postroom.job")
 
 
 current: ContextVar[Run] = ContextVar("postroom_current_job")
+correlation: ContextVar[str] = ContextVar("postroom_correlation", default="")
+"""What work jobs that are enqueued here are a part of, where the setting `correlation` is on; '': nobody said."""
 
 
 class CurrentJob:

@@ -57,6 +57,8 @@ class Settings:
     """The file of alert rules. Where not set, `postroom-alerts.toml` here or in a folder above, if there is one."""
     events: str = "asked"
     """Whether events are recorded: `asked`: while somebody listens, and a quarter of an hour on; `on`: always."""
+    correlation: bool = False
+    """Let jobs say which job enqueued them, and what work they are a part of (correlation.py)."""
     otel: bool = False
     """Trace jobs by OpenTelemetry."""
     metrics_port: int = 0
