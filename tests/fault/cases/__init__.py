@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from tests.fault.cases.controls import controls
 from tests.fault.cases.cron import cron
 from tests.fault.cases.deploys import deploy, slow_first
+from tests.fault.cases.fuzz import fuzz
 from tests.fault.cases.lines import lines
 from tests.fault.cases.model import model
 from tests.fault.cases.neighbours import clocks, half_open, versions
@@ -24,6 +25,6 @@ _CASES: tuple[Case, ...] = (
     *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
     *(deploy, slow_first, poison, cron),
     *(restart, pause, maxmemory, flush, versions, clocks, half_open),
-    *(model, controls),
+    *(fuzz, model, controls),
 )
 ALL: dict[str, Case] = {case.__name__: case for case in _CASES}
