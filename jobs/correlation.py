@@ -2,8 +2,8 @@
 
 The ids travel as headers of observers, under the names of CloudEvents' correlation extension
 (https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/correlation.md): `causationid` is the job that
-enqueued this one, `correlationid` the same for all; it is left out where it is the `causationid`, so that Redis can keep
-the job in its compact form.
+enqueued this one, `correlationid` the same for all; it is left out where it is the `causationid`, so that Redis can
+keep the job in its compact form.
 """
 
 from collections.abc import Iterator, Mapping

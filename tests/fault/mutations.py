@@ -11,8 +11,8 @@ OPENERS = (
 )
 """What begins something within something, in one codec or another."""
 
-MOST = 1_000_000
-"""Bytes of a payload: what may be enqueued (Settings.payload_limit)."""
+MOST = 200_000
+"""Bytes of a payload: what large ones leave of the allocator's arenas would hide what is not given back."""
 
 Mutation = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
 
