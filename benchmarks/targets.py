@@ -6,7 +6,7 @@ from benchmarks.contenders.bullmq import BULLMQ
 from benchmarks.contenders.huey import HUEY
 from benchmarks.contenders.sidekiq import SIDEKIQ
 from benchmarks.measure import Figure
-from benchmarks.measures import bulk, coroutines, depth, drain, dressed, enqueue, latency, renewals, retention
+from benchmarks.measures import bulk, coroutines, depth, drain, dressed, enqueue, latency, renewals, retention, typed
 from benchmarks.target import Target
 
 
@@ -27,6 +27,7 @@ ALL: tuple[Target, ...] = (
     _least(enqueue.RATE, 0.9, HUEY),
     _least(drain.PAYLOAD, 0.9, OURS, over=drain.ONE),
     _least(drain.PAYLOAD, 1.4, BULLMQ),
+    _least(typed.TYPED, 0.85, OURS, over=typed.UNTYPED),
     _least(dressed.METRICS, 0.95, OURS, over=drain.ONE),
     _least(dressed.EVERYTHING, 0.9, OURS, over=drain.ONE),
     _least(dressed.EVERYTHING, 1.4, BULLMQ, over=drain.ONE),

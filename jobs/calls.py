@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 OK, ALREADY, STALE = "OK", "ALREADY", "STALE"
 PAUSED, GONE = b"PAUSED", b"GONE"
+OFTEN, RARELY = 5, 300
+"""Seconds until a declined job is asked for again: where a live worker can run it, and where none can (and none comes).
+"""
 PAGE = 250
 """Dead letters that are looked at in one go: for so long the server does nothing else."""
 
@@ -51,6 +54,8 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[lis
         DuplicateJob: the first id that is taken by another job; the other jobs of the batch are written.
     """
     keys = {"queues": space.queues(), "queue": space.queue(queue), "scheduled": space.scheduled(queue)}
+    if batch.keyed:
+        keys["deferred"] = space.deferred(queue)
     args = {"where": place.where, "due": place.due, "delay": place.delay, "count": len(batch.fields)}
 
     def ids(replies: list[int]) -> list[str]:
@@ -58,7 +63,8 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[lis
             raise DuplicateJob(batch.ids[replies.index(-1)])
         return batch.ids
 
-    return script("enqueue", ids, space, keys, args, [*batch.fields, *batch.jobs])
+    name = "enqueue_keyed" if batch.keyed else "enqueue"
+    return script(name, ids, space, keys, args, [*batch.fields, *batch.jobs])
 
 
 def claim(
@@ -89,7 +95,10 @@ def claim(
 
 
 def settle(name: str, space: Keys, queue: str, process: str, jobs: Sequence[Any], **args: Any) -> Call[list[str]]:
-    """complete, bury, retry or release: jobs of `queue` leave the hands of `process`; OK, ALREADY or STALE for each."""
+    """complete, bury, retry, decline or release: jobs of `queue` leave the hands of `process`.
+
+    OK, ALREADY or STALE for each.
+    """
     keys = {
         "queue": space.queue(queue),
         "wip": space.wip(queue),
@@ -97,8 +106,11 @@ def settle(name: str, space: Keys, queue: str, process: str, jobs: Sequence[Any]
         "finished": space.finished(queue),
         "failed": space.failed(queue),
         "scheduled": space.scheduled(queue),
+        "declined": space.declined(queue),
+        "takers": space.workers_of(queue),
     }
-    return script(name, texts, space, keys, {"process": process, "queue_name": queue, **args}, jobs)
+    about = {"process": process, "queue_name": queue, "often": OFTEN, "rarely": RARELY}
+    return script(name, texts, space, keys, {**about, **args}, jobs)
 
 
 def join(space: Keys, process: str, lease: float, claims: Mapping[str, int], now: float | str = "") -> Call[bool]:
@@ -130,7 +142,7 @@ def announce(
 
     Args:
         fields: what else its hash tells.
-        digest: of `tasks`, the names of the tasks that it knows.
+        digest: of `tasks`, the names of the tasks that it knows, and `<name> <version>` of each of its messages.
         ttl: seconds that the announcement stands.
     """
     keys = {
@@ -140,7 +152,7 @@ def announce(
         "leases": space.leases(),
     }
     flat = [part for pair in fields.items() for part in pair]
-    args = {"process": process, "queue_names": " ".join(queues), "ttl": ttl, "count": len(flat)}
+    args = {"process": process, "queue_names": " ".join(queues), "ttl": ttl, "rarely": RARELY, "count": len(flat)}
     return script("announce", bool, space, keys, args, [*flat, *tasks])
 
 
@@ -165,6 +177,29 @@ def promote(space: Keys, queue: str, limit: int) -> Call[int]:
     """Move due jobs to their queue; how many were due."""
     keys = {"scheduled": space.scheduled(queue), "queue": space.queue(queue)}
     return script("promote", int, space, keys, {"limit": limit})
+
+
+def offer(space: Keys, queue: str, limit: int) -> Call[int]:
+    """Move declined jobs that may be run now, or have stood for long, to their queue; how many there were."""
+    keys = {"declined": space.declined(queue), "queue": space.queue(queue), "came": space.came(queue)}
+    return script("offer", int, space, keys, {"limit": limit, "rarely": RARELY})
+
+
+def follow(space: Keys, age: float, limit: int, now: float | str = "") -> Call[tuple[int, list[tuple[str, str]]]]:
+    """Let the next job follow where the one that held a key was taken away by others.
+
+    Args:
+        age: seconds for which a look at a key holds good.
+
+    Returns:
+        How many keys were looked at, `limit` where there may be more; and each whose next job was refused, with why.
+    """
+
+    def parse(reply: list[Any]) -> tuple[int, list[tuple[str, str]]]:
+        refused = texts(reply[1:])
+        return reply[0], list(zip(refused[::2], refused[1::2], strict=True))
+
+    return script("follow", parse, space, {"busy": space.busy()}, {"age": age, "limit": limit, "now": now})
 
 
 def retain(space: Keys, queue: str, canceled_ttl: float, keep_dead: int, limit: int) -> Call[int]:

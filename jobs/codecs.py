@@ -18,6 +18,7 @@ import msgspec
 
 from postroom.jobs.errors import ConfigError, DecodeError, EncodeError, UnknownSchema
 from postroom.jobs.models import dump, load
+from postroom.jobs.origins import Came
 
 GLIMPSE = 12
 """Bytes that errors show of what cannot be read: enough to tell formats apart, too few to reach an argument."""
@@ -40,12 +41,24 @@ class Codec:
     """Bytes → plain document."""
     decoder: Callable[[Any], Callable[[bytes], Any]]
     """A type → what reads bytes as this type."""
+    plain: Callable[[Any], Any]
+    """A value → the plain document that is read of what is written of it."""
+    split: Callable[[bytes], tuple[list[bytes], dict[str, bytes]]] | None = None
+    """A call → each of its arguments as it stands in there, by place and by name; None: they cannot be moved."""
+    mark: slice | None = None
+    """Where in its bytes the fingerprint of their schema stands."""
     documents: "Codec | None" = None
     """What its documents are written in, once they were changed; None: itself."""
     of_task: Callable[[str, Any], "Codec"] | None = None
     """A task's name and signature → the codec of its calls, where it needs to know them."""
     schema: tuple[str, str] | None = None
     """What its bytes cannot be read without: fingerprint and text."""
+    beside: Callable[[Came], "Codec"] | None = None
+    """The same for calls that hold what came from such ones, and may be of other versions than this code's."""
+
+    def came(self, data: bytes) -> Came:
+        """What a call is written in, for `beside`."""
+        return self.name, data[self.mark].hex() if self.mark else ""
 
 
 def _no_extension(code: int, _: memoryview) -> Any:
@@ -79,28 +92,45 @@ def _of_no_task(_: Any) -> bytes:
     raise ValueError("there is no schema without a task's signature")
 
 
+def _splitter(decoder: Any) -> Callable[[bytes], tuple[list[bytes], dict[str, bytes]]]:
+    decode = decoder(tuple[str, None, list[msgspec.Raw], dict[str, msgspec.Raw]]).decode
+
+    def split(data: bytes) -> tuple[list[bytes], dict[str, bytes]]:
+        _, _, by_place, by_name = decode(data)
+        return [bytes(one) for one in by_place], {name: bytes(one) for name, one in by_name.items()}
+
+    return split
+
+
 _encode = msgspec.json.Encoder(enc_hook=dump).encode
 _decode = msgspec.json.Decoder().decode
+_pack = msgspec.msgpack.Encoder(enc_hook=dump).encode
+_unpack = msgspec.msgpack.Decoder(ext_hook=_no_extension).decode
 JSON = Codec(
     *("json", "application/json", "JSON", _encode, _decode),
     lambda kind: msgspec.json.Decoder(kind, dec_hook=load).decode,
+    lambda value: _decode(_encode(value)),
+    _splitter(msgspec.json.Decoder),
 )
 """RQ's JSONSerializer writes the same. The default."""
 MSGPACK = Codec(
-    *("msgpack", "application/vnd.msgpack", "MessagePack"),
-    msgspec.msgpack.Encoder(enc_hook=dump).encode,
-    msgspec.msgpack.Decoder(ext_hook=_no_extension).decode,
+    *("msgpack", "application/vnd.msgpack", "MessagePack", _pack, _unpack),
     lambda kind: msgspec.msgpack.Decoder(kind, dec_hook=load, ext_hook=_no_extension).decode,
+    lambda value: _unpack(_pack(value)),
+    _splitter(msgspec.msgpack.Decoder),
 )
 """MessagePack with its timestamps: bytes and times travel as such."""
 DOCUMENT = Codec(
     *("document", "", "a document", lambda call: call, lambda call: call),
     lambda kind: lambda call: msgspec.convert(call, kind, str_keys=True, dec_hook=load),
+    lambda value: msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True, enc_hook=dump),
 )
 """Not written at all."""
 AVRO = Codec(
     *("avro", "application/avro", "Avro", _of_no_task, lambda data: _avro().decode(data)),
     lambda kind: lambda data: DOCUMENT.decoder(kind)(_avro().decode(data)),
+    DOCUMENT.plain,
+    mark=slice(2, 10),
     documents=DOCUMENT,
     of_task=_avro_of,
 )
@@ -121,11 +151,11 @@ def check_codec(where: str, name: object) -> None:
         raise ConfigError(f"{where}codec={name!r}: write one of {', '.join(CODECS)}")
 
 
-def avro_codec(task: str, *signature: Any) -> Codec:
-    """What writes the calls of a task in Avro; `signature`: as of avro.written.
+def schema_codec(codec: str, task: str, *signature: Any) -> Codec:
+    """What writes the calls of a task by its own schema; `signature`: as of avro.written.
 
     Raises:
-        ConfigError: a type is none of Avro's, or fastavro is not installed.
+        ConfigError: a type is none of the codec's, or what it needs is not installed.
     """
     written = _avro().written(task, *signature)
     return replace(AVRO, encode=written.encode, schema=(written.fingerprint, written.schema))

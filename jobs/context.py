@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from postroom.jobs.origins import Origins
 from postroom.jobs.progress import Progress
 
 
@@ -25,6 +26,8 @@ class Run:
     """Rises with every claim of the job: give it to a store that refuses writes with a lower one."""
     tell: Callable[["Run", Progress], None] = field(default=_nobody, repr=False, compare=False)
     """Takes its progress to the server."""
+    origins: Origins | None = field(default=None, repr=False, compare=False)
+    """What its arguments were read from, where that may hold more than they do."""
 
     @property
     def idempotency_key(self) -> str:

@@ -10,7 +10,7 @@ from postroom.jobs.burial import ALERTS, Burial, Hook, taking
 from postroom.jobs.errors import ConfigError, UnknownTask
 from postroom.jobs.messages import batch_of_one
 from postroom.jobs.naming import import_function, import_module, task_name
-from postroom.jobs.options import Options, check_queue_name
+from postroom.jobs.options import Key, Options, check_queue_name
 from postroom.jobs.record import Event, check_event
 from postroom.jobs.retry import DEFAULT, NEVER, Retry
 from postroom.jobs.schedules import Schedule, make
@@ -62,6 +62,7 @@ class Declarations(Counter):
         retry: Retry | None = DEFAULT,
         isolate: bool = False,
         typed: bool = True,
+        key: Key = None,
         codec: str | None = None,
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
@@ -78,8 +79,10 @@ class Declarations(Counter):
             isolate: run each of its jobs in a process of its own, which can be killed without harm to other jobs.
             typed: check its arguments against the annotations of its parameters, and read them as these types. False:
                 the handler gets what the codec carries, whatever is annotated.
-            codec: what its calls are written in: `json`, `msgpack`, `avro`. Where not given, as its messages or the
-                app say.
+            key: one at a time of the jobs that have the same, in order of enqueue; a function of the job's arguments
+                (None from it: no key), or a text for all jobs of the task.
+            codec: what its calls are written in: `json`, `msgpack`, `avro`, `protobuf`. Where not given, as its
+                messages or the app say.
 
         Raises:
             ConfigError: a value is wrong, the name is another function's, or a parameter's type cannot be read from a
@@ -151,7 +154,7 @@ class Declarations(Counter):
                 until that has ended; one at most waits.
             name: of the schedule; the task's where not given.
             args, kwargs: of the call.
-            options: `queue`, `timeout`, `result_ttl` of its jobs, where not the task's.
+            options: `queue`, `timeout`, `result_ttl`, `key` of its jobs, where not the task's.
 
         Raises:
             ConfigError: a value is wrong, or the name is another schedule's.
@@ -160,7 +163,7 @@ class Declarations(Counter):
         of = task if isinstance(task, str) else getattr(getattr(task, "task", None), "name", None)
         if not of:
             raise ConfigError(f"schedule of {task!r}: give a task or its name")
-        if wrong := sorted(set(options) - {"queue", "timeout", "result_ttl"}):
+        if wrong := sorted(set(options) - {"queue", "timeout", "result_ttl", "key"}):
             raise ConfigError(f"schedule of {of!r}: {wrong[0]}={options[wrong[0]]!r} is no option of a schedule")
         known = self.tasks.get(of)
         kept = (known.prepared.options if known else Options()).but(**options)

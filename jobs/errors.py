@@ -65,7 +65,17 @@ class UnknownSchema(DecodeError):
 
 
 class TooNew(MessageError):
-    """A message is of a version that this code may not read; code of another version may."""
+    """A message `name` is of a version that this code may not read; code of the version `min_reader` may."""
+
+    def __init__(self, name: str, version: int, min_reader: int, own: int) -> None:
+        self.name, self.min_reader = name, min_reader
+        self.what = f"message {name} of version {version}, which needs a reader of version {min_reader}"
+        self._made_of = name, version, min_reader, own
+        super().__init__(f"{self.what}: this worker's code has version {own}")
+
+    def __reduce__(self) -> tuple[type["TooNew"], tuple[str, int, int, int]]:
+        """Survive pickling."""
+        return TooNew, self._made_of
 
 
 class UnknownTask(MessageError, LookupError):

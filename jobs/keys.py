@@ -108,8 +108,18 @@ class Keys:
         """HASH `<job>:<token>` → queue: what a worker process holds."""
         return f"{self.own()}held:{process}"
 
+    def declined(self, name: str) -> str:
+        """ZSET of the job ids that no live worker of a queue could run, by when they were declined (seconds since the
+        epoch).
+        """
+        return f"{self.own()}declined:{name}"
+
+    def came(self, name: str) -> str:
+        """STRING: when a worker came to a queue whose code is new there (seconds since the epoch)."""
+        return f"{self.own()}came:{name}"
+
     def tasks(self, digest: str) -> str:
-        """SET of the names of the tasks that workers of the same code know."""
+        """SET of the names of the tasks that workers of the same code know, and `<name> <version>` of messages."""
         return f"{self.own()}tasks:{digest}"
 
     def gone(self, job_id: str) -> str:
@@ -159,6 +169,14 @@ class Keys:
     def ticks(self) -> str:
         """ZSET of the names of all schedules by the tick that each waits for (seconds since the epoch)."""
         return f"{self.own()}ticks"
+
+    def line(self, key: str) -> str:
+        """ZSET of the ids of a key's jobs that have not ended, in order of enqueue. The first holds the key."""
+        return f"{self.own()}key:{key}"
+
+    def busy(self) -> str:
+        """ZSET of the keys that have a line, by the time when a duty last looked at it (seconds since the epoch)."""
+        return f"{self.own()}keys"
 
     def turn(self, what: str) -> str:
         """STRING: somebody does this now, so that others need not."""

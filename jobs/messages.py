@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from postroom.jobs.codecs import JSON, Codec, encode_call
-from postroom.jobs.errors import Rejected
+from postroom.jobs.context import current
+from postroom.jobs.errors import EncodeError, Rejected
 from postroom.jobs.options import Options, seconds, whole_seconds
+from postroom.jobs.origins import Origins
 from postroom.jobs.signature import Signature
 from postroom.jobs.times import rq_time
 
@@ -29,16 +31,19 @@ class Batch:
     """What all their hashes have in common: field, value, …"""
     ids: list[str] = field(default_factory=list)
     jobs: list[Any] = field(default_factory=list)
-    """For each job its id, the nonce that tells a replay from a rival ('' where the id is ours), its data."""
+    """For each job its id, the nonce that tells a replay from a rival ('' where the id is ours), its data; and where
+    they are `keyed` its key."""
     size: int = 0
     """Bytes of data."""
     schema: tuple[str, str] | None = None
     """What their data cannot be read without: fingerprint and text."""
+    keyed: bool = False
+    """They may have keys."""
 
-    def add(self, job_id: str, nonce: str, data: bytes) -> None:
+    def add(self, job_id: str, nonce: str, data: bytes, key: str = "") -> None:
         """One more job."""
         self.ids.append(job_id)
-        self.jobs += (job_id, nonce, data)
+        self.jobs += (job_id, nonce, data, key) if self.keyed else (job_id, nonce, data)
         self.size += len(data)
 
     def carry(self, headers: Mapping[str, str]) -> None:
@@ -92,21 +97,23 @@ def batch_of_one(
     Raises:
         EncodeError: an argument that the codec cannot carry, or that is not of its parameter's type.
         Rejected: the call is larger than `limit`.
+        ConfigError: its key cannot be one; or whatever the function raises that makes it.
     """
-    batch = Batch(_fields(options, rq_time(at), signature, codec), schema=codec.schema)
-    data = _data(name, args, kwargs, limit, signature, codec)
+    data, stamped, codec = _data(name, args, kwargs, limit, signature, codec)
+    batch = _batch(options, rq_time(at), codec, stamped)
+    key = options.key_of(args, kwargs)
     if options.job_id is None:
-        batch.add(os.urandom(_ID).hex(), "", data)
+        batch.add(os.urandom(_ID).hex(), "", data, key)
     else:
-        batch.add(options.job_id, new_nonce(), data)
+        batch.add(options.job_id, new_nonce(), data, key)
     return batch
 
 
 def batch_of_known(name: str, calls: Mapping[str, Sequence[Any]], options: Options) -> Batch:
     """Calls by their ids, each of which always means the same call: whoever repeats one makes no second job."""
-    batch = Batch(_fields(options, rq_time()))
+    batch = _batch(options, rq_time())
     for job_id, args in calls.items():
-        batch.add(job_id, job_id, encode_call(name, args, {}))
+        batch.add(job_id, job_id, encode_call(name, args, {}), options.key_of(args, {}))
     return batch
 
 
@@ -120,17 +127,18 @@ def batches(
 ) -> Iterator[Batch]:
     """Many calls in batches for one script each, bounded by number and bytes, made when asked for."""
     batch: Batch | None = None
-    ids = ""
+    ids, last = "", None
     for args in calls:
-        data = _data(name, args, {}, limit, signature, codec)
-        if batch and batch.size + len(data) > BATCH_BYTES:
+        data, stamped, used = _data(name, args, {}, limit, signature, codec)
+        if batch and (batch.size + len(data) > BATCH_BYTES or (stamped, used.schema) != last):
             yield batch
             batch = None
         if batch is None:
-            batch = Batch(_fields(options, rq_time(time.time()), signature, codec), schema=codec.schema)
+            batch = _batch(options, rq_time(time.time()), used, stamped)
+            last = stamped, used.schema
             ids = os.urandom(_ID * BATCH_JOBS).hex()
         start = 2 * _ID * len(batch.ids)
-        batch.add(ids[start : start + 2 * _ID], "", data)
+        batch.add(ids[start : start + 2 * _ID], "", data, options.key_of(args, {}) if batch.keyed else "")
         if len(batch.ids) == BATCH_JOBS:
             yield batch
             batch = None
@@ -140,28 +148,61 @@ def batches(
 
 def _data(
     name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int, signature: Signature | None, codec: Codec
-) -> bytes:
-    data = encode_call(name, args, kwargs, codec)
+) -> tuple[bytes, bytes, Codec]:
+    """The encoded call, its stamp, and what it is written in."""
+    data, stamped = encode_call(name, args, kwargs, codec), signature.stamp if signature else b""
+    run = current.get(None)
+    sent_on = run is not None and run.origins is not None
+    if run is not None and run.origins is not None:
+        args, kwargs, stamped = _whole(name, run.origins, args, kwargs, signature, codec)
+        if codec.beside is not None:
+            codec = codec.beside(run.origins.came)
+        data = encode_call(name, args, kwargs, codec)
     if len(data) > limit:
         raise Rejected(
             f"{name}: the call has {len(data):,} bytes, the limit is {limit:,} (payload_limit): "
             "store the large part elsewhere and send its name"
         )
     if signature is not None and codec.schema is None:  # who knows the task's schema has looked
-        signature.check(data, args, kwargs, codec)
-    return data
+        signature.check(data, args, kwargs, codec, sent_on=sent_on)
+        data = signature.written(data, stamped, codec)
+    return data, stamped, codec
 
 
-def _fields(options: Options, at: str, signature: Signature | None = None, codec: Codec = JSON) -> list[Any]:
+def _whole(
+    name: str,
+    origins: Origins,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    signature: Signature | None,
+    codec: Codec,
+) -> tuple[Sequence[Any], Mapping[str, Any], bytes]:
+    """A call as this job's handler sends it on, and its stamp: with all that was in what it got, known here or not."""
+    laying = origins.laying(codec.name)
+    try:
+        by_place = [laying.document(value) for value in args]
+        by_name = {key: laying.document(value) for key, value in kwargs.items()}
+    except RecursionError as error:
+        raise EncodeError(f"{name}: the arguments are nested too deeply to be sent on") from error
+    stamped = signature.stamp_of(origins, laying, by_place, by_name) if signature else b""
+    args = [laying.as_it_came(*pair) for pair in zip(args, by_place, strict=True)]
+    return args, {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}, stamped
+
+
+def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"") -> Batch:
+    return Batch(_fields(options, at, codec, stamped), schema=codec.schema, keyed=options.key is not None)
+
+
+def _fields(options: Options, at: str, codec: Codec, stamped: bytes) -> list[Any]:
     """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
     status = "scheduled" if scheduled else "queued"
     fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", codec.name]
-    if signature is not None and signature.stamp:
-        fields += ("p:messages", signature.stamp)
+    if stamped:
+        fields += ("p:messages", stamped)
     if not scheduled:
         fields += ["enqueued_at", at]
-    if scheduled and options.at_front:
+    if options.at_front and (scheduled or options.key is not None):  # for when its time, or its turn, comes
         fields += ["enqueue_at_front", 1]
     if options.timeout is not None:
         fields += ["timeout", whole_seconds(options.timeout)]

@@ -11,13 +11,15 @@ def is_model(kind: Any) -> bool:
 
 
 def dump(value: Any) -> Any:
-    """A model as plain values, for msgspec's encoders, which know no models.
+    """A model, or JSON as it came, as plain values: for msgspec's encoders, which know no models.
 
     Raises:
         TypeError: it is none.
     """
     if is_model(type(value)):
         return value.model_dump(mode="json", by_alias=True, round_trip=True)
+    if isinstance(value, msgspec.Raw):
+        return msgspec.json.decode(value)
     raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
 
 

@@ -1,14 +1,20 @@
 """What may be said of one job: where it goes, when, and how long things may take."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from postroom.jobs.codecs import check_codec
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.keys import JOB_ID
 from postroom.jobs.times import MOST
+
+Key = str | Callable[..., str | None] | None
+"""What orders jobs: one at a time of those with the same, in order of enqueue. A function gets the call's arguments."""
+MOST_KEY = 128
+"""Characters of a key."""
 
 
 class OptionFields(TypedDict, total=False):
@@ -25,6 +31,7 @@ class OptionFields(TypedDict, total=False):
     result_ttl: int | timedelta
     at_front: bool
     codec: str
+    key: Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class Options:
     result_ttl: int | timedelta | None = None
     at_front: bool = False
     codec: str | None = None
+    key: Key = None
 
     def __post_init__(self) -> None:
         check_queue_name(self.queue)
@@ -58,10 +66,25 @@ class Options:
             raise ConfigError(f"at_front={self.at_front!r}: True or False")
         if self.codec is not None:
             check_codec("", self.codec)
+        if self.key is not None and not callable(self.key):
+            check_key(self.key)
         _check_duration("delay", self.delay)
         _check_duration("timeout", self.timeout, above_zero=True)
         if self.result_ttl != -1:
             _check_duration("result_ttl", self.result_ttl)
+
+    def key_of(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """The key of a call with these arguments; '' where it has none.
+
+        Raises:
+            ConfigError: the function of the arguments has returned what cannot be a key.
+            whatever that function raises.
+        """
+        key = self.key(*args, **kwargs) if callable(self.key) else self.key
+        if key is None:
+            return ""
+        check_key(key)
+        return key
 
     def but(self, **changes: object) -> "Options":
         """These options with some changed.
@@ -88,6 +111,18 @@ def check_queue_name(name: object) -> None:
         raise ConfigError(f"queue={name!r}: 1 to 200 printable characters without spaces")
     if name.endswith(":intermediate"):
         raise ConfigError(f"queue={name!r}: RQ keeps names that end in ':intermediate' to itself")
+
+
+def check_key(key: object) -> None:
+    """Raises:
+    ConfigError: `key` cannot order jobs.
+    """
+    if isinstance(key, str) and not {"{", "}"}.isdisjoint(key):
+        raise ConfigError(f"key={key!r} has a brace, as a text without its f: write f'…', or key=lambda order_id: f'…'")
+    if not isinstance(key, str) or not 0 < len(key) <= MOST_KEY or any(c.isspace() or not c.isprintable() for c in key):
+        raise ConfigError(
+            f"key={key!r}: 1 to {MOST_KEY} printable characters without spaces, or a function of the arguments"
+        )
 
 
 def seconds(value: float | timedelta) -> float:

@@ -9,8 +9,8 @@ import msgspec
 from postroom.jobs.errors import ConfigError
 
 JOBS = (
-    *("enqueued", "scheduled", "started", "progress", "finished", "retried", "released", "recovered", "buried"),
-    *("canceled", "redriven", "purged", "imported", "undone"),
+    *("enqueued", "scheduled", "deferred", "started", "progress", "finished", "retried", "released", "recovered"),
+    *("buried", "declined", "canceled", "redriven", "purged", "imported", "undone"),
 )
 """Transitions of jobs."""
 OTHERS = ("worker-up", "worker-down", "paused", "resumed")

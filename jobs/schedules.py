@@ -56,6 +56,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     overlap: str = "allow"
     timeout: int | None = None
     result_ttl: int | None = None
+    key: str | None = None
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = {}
 
@@ -83,6 +84,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
             run_at=datetime.fromtimestamp(at, UTC) if at > now else None,
             timeout=self.timeout,
             result_ttl=self.result_ttl,
+            key=self.key,
         )
 
     @property
@@ -188,6 +190,7 @@ def make(
         overlap=overlap,
         timeout=None if options.timeout is None else whole_seconds(options.timeout),
         result_ttl=None if options.result_ttl is None else whole_seconds(options.result_ttl),
+        key=options.key_of(args, kwargs) or None,
         args=args,
         kwargs=kwargs,
     )

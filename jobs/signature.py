@@ -5,36 +5,40 @@ counter will be read.
 """
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from types import SimpleNamespace
-from typing import Any, TypedDict, Union, get_type_hints
+from typing import Any, TypedDict
 from uuid import UUID
 
 import msgspec
 from msgspec import inspect as kinds
 
-from postroom.jobs.codecs import DOCUMENT, JSON, Codec, avro_codec, check_codec, encode_call
-from postroom.jobs.contracts import Contract, brought_up, contract_of, read_stamp, stamp
+from postroom.jobs.annotations import ANYTHING, NotThereYet, parts_of, type_of
+from postroom.jobs.codecs import DOCUMENT, JSON, Codec, check_codec, encode_call, schema_codec
+from postroom.jobs.contracts import (
+    Contract,
+    brought_down,
+    brought_up,
+    contract_of,
+    known_value,
+    message_of,
+    read_stamp,
+    stamp,
+    with_each,
+)
 from postroom.jobs.errors import ConfigError, DecodeError, InvalidMessage
-from postroom.jobs.models import dump, is_model, load
+from postroom.jobs.models import dump
+from postroom.jobs.origins import Laying, Origins, holds_more
+from postroom.jobs.places import told
 
 SHAPES = 256
 """Ways of calling a task (how many arguments by place, which by name) whose decoders are kept."""
 
-_PLACE = re.compile(r"(?P<what>.*) - at `(?P<key>key` in `)?\$\[(?P<part>[23])\](?P<path>.*)`", re.DOTALL)
-_AT = re.compile(r"\[(\d+)\](.*)", re.DOTALL)
 _AS_THEY_ARE = (bytes, bytearray, datetime, date, time, timedelta, Decimal, UUID)
-_UNTYPED = "or declare the task with typed=False: then nothing is checked, and the handler gets plain values"
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
-
-
-class _NotThereYet(ConfigError):
-    """An annotation names what is not declared, which may come."""
 
 
 class Signature:
@@ -48,6 +52,8 @@ class Signature:
         self._task, self._signature = task, signature
         self._names_in_reach = getattr(inspect.unwrap(function), "__globals__", {})
         self._decoder = lru_cache(maxsize=SHAPES)(self._make_decoder)
+        self._exact = lru_cache(maxsize=SHAPES)(self._make_exact)
+        self._expected: tuple[Callable[[bytes], Any], tuple[str, ...]] | None = None
         places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         parameters = signature.parameters.values()
         self._by_place = [parameter.name for parameter in parameters if parameter.kind in places]
@@ -62,12 +68,12 @@ class Signature:
                 is asked for by `types`.
         """
         signature = inspect.signature(function)
-        if all(parameter.annotation in _ANYTHING for parameter in signature.parameters.values()):
+        if all(parameter.annotation in ANYTHING for parameter in signature.parameters.values()):
             return None
         found = cls(task, function, signature)
         try:
             found.types  # noqa: B018
-        except _NotThereYet:
+        except NotThereYet:
             return found
         return found
 
@@ -78,7 +84,8 @@ class Signature:
         Raises:
             ConfigError: as `of`; or an annotation names what is not there.
         """
-        return {name: self._type_of(parameter) for name, parameter in self._signature.parameters.items()}
+        parameters = self._signature.parameters.items()
+        return {name: type_of(f"task {self._task}", one, self._names_in_reach) for name, one in parameters}
 
     @cached_property
     def _infos(self) -> dict[str, Any]:
@@ -106,6 +113,11 @@ class Signature:
         return stamp(self.contracts) if self.contracts else b""
 
     @cached_property
+    def _of_ours(self) -> bytes:
+        """The stamp of calls whose messages are of our own versions. A producer may write older ones."""
+        return stamp((), {one.name: (one.version, one.min_reader) for one in self.contracts}) if self.contracts else b""
+
+    @cached_property
     def codec(self) -> str:
         """The codec that the messages ask for; '' where none does.
 
@@ -116,8 +128,8 @@ class Signature:
         for codec, name in asked.items():
             check_codec(f"@message({name!r}): ", codec)
         if len(asked) > 1:
-            told = " and ".join(f"{name!r} as {codec}" for codec, name in asked.items())
-            raise ConfigError(f"task {self._task} takes the messages {told}: say which it is: @app.task(codec=…)")
+            each = " and ".join(f"{name!r} as {codec}" for codec, name in asked.items())
+            raise ConfigError(f"task {self._task} takes the messages {each}: say which it is: @app.task(codec=…)")
         return next(iter(asked), "")
 
     @cached_property
@@ -127,11 +139,22 @@ class Signature:
         Raises:
             ConfigError: a parameter's type is none of Avro's, or fastavro is not installed; or as `types`.
         """
+        return self._with_schema("avro")
 
-        def check(document: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-            self.check(document, args, kwargs, DOCUMENT)
+    def _with_schema(self, codec: str) -> Codec:
+        if older := [one.name for one in self.contracts if one.writes]:
+            raise ConfigError(
+                f"task {self._task}: @message({older[0]!r}, writes=…) has no schema of the older version for {codec}: "
+                "write its calls in json or msgpack until all readers are new"
+            )
+        return schema_codec(
+            codec, self._task, self._signature.parameters, self._infos, self._signature.bind, self._check_document
+        )
 
-        return avro_codec(self._task, self._signature.parameters, self._infos, self._signature.bind, check)
+    def _check_document(
+        self, document: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, sent_on: bool = False
+    ) -> None:
+        self.check(document, args, kwargs, DOCUMENT, sent_on=sent_on)
 
     def read(
         self,
@@ -154,24 +177,128 @@ class Signature:
             TooNew: a message is of a version that may not be read here.
             ConfigError: as `types`.
         """
-        if stamped and stamped != self.stamp:
-            codec = codec.documents or codec
-            data = self._brought_up(args, kwargs, stamped, codec)
-        try:
-            _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs), codec)(data)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise DecodeError(f"{self._task}: {self._told(error)}") from error
-        return by_place, by_name
+        return self._read(*self._ours(data, args, kwargs, stamped, codec))[0]
 
-    def check(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec = JSON) -> None:
+    def read_with_origins(
+        self,
+        data: bytes,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        stamped: bytes | None,
+        codec: Codec = JSON,
+    ) -> tuple[Arguments, Origins | None]:
+        """`read`, and what was read from what, for `stamp_of`.
+
+        None where nothing in it is unknown here: it holds no messages, or they are of our own versions.
+
+        Raises:
+            DecodeError, TooNew, ConfigError: as `read`.
+        """
+        ours = self._ours(data, args, kwargs, stamped, codec)
+        typed, all_known = self._read(*ours)
+        if all_known and (not self.contracts or stamped == self._of_ours):
+            return typed, None
+        versions = read_stamp(stamped) if stamped else {}
+        known = [(one, versions[one.name]) for one in self.contracts if one.name in versions]
+        others = any(version[0] != one.version for one, version in known)
+        if all_known and not others and not holds_more([list(args), kwargs], codec.plain(typed)):
+            return typed, None
+        found = Origins(
+            codec.plain, {one.name: version for one, version in known if version[0] > one.version}, codec.came(data)
+        )
+        # What was brought up is sent on as what it is now.
+        as_they_came = codec.split and all(version[0] >= one.version for one, version in known)
+        try:
+            found.remember_call(typed, ours[1:3], codec.split(data) if codec.split and as_they_came else None)
+        except RecursionError as error:
+            raise self._too_deep() from error
+        return typed, found
+
+    def expect(self, count: int, names: tuple[str, ...]) -> None:
+        """Calls are made with so many arguments by place, and these by name: the next one will be, too."""
+        if self._by_name.issuperset(names):
+            self._expected = self._exact(count, names), names
+
+    def read_expected(self, data: bytes, stamped: bytes | None) -> Arguments | None:
+        """`read` for a call in JSON that is made as was expected; None for every other, and for what `read` must judge.
+
+        It takes one decoding, where `read` wants another one before, which tells how the call is made.
+
+        Raises:
+            ConfigError: as `types`.
+        """
+        if self._expected is None or (self._of_ours and stamped != self._of_ours):
+            return None
+        decode, names = self._expected
+        try:
+            _, _, by_place, by_name = decode(data)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        return by_place, dict(zip(names, msgspec.structs.astuple(by_name), strict=True)) if names else {}
+
+    def stamp_of(self, origins: Origins, laying: Laying, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """The stamp of a call with documents that `laying` has laid.
+
+        One that was laid over a newer message is of that version. Where messages of the same name are made here
+        besides, all of them are of ours: a newer message that may be read as ours is one of ours, too.
+        """
+        if not self.contracts:
+            return b""
+        made, laid = set[str](), set[str]()
+
+        def note(info: Any, document: Any) -> Any:
+            if found := message_of(info, document):
+                (laid if laying.is_laid(document) else made).add(found.name)
+            return document
+
+        self._with_each(args, kwargs, lambda info, value: with_each(info, value, note))
+        return stamp(self.contracts, {name: origins.newer[name] for name in (laid - made) & origins.newer.keys()})
+
+    def written(self, data: bytes, stamped: bytes, codec: Codec = JSON) -> bytes:
+        """A call as producers write it: messages in the versions that its stamp tells.
+
+        Raises:
+            InvalidMessage: a step down raised.
+        """
+        if not any(one.writes for one in self.contracts):
+            return data
+        versions = read_stamp(stamped)
+
+        def bring(info: Any, document: Any) -> Any:
+            found = message_of(info, document)
+            return brought_down(found, document) if found and versions[found.name] == found.written else document
+
+        _, _, args, kwargs = codec.decode(data)
+        try:
+            brought = self._with_each(args, kwargs, lambda info, one: with_each(info, one, bring))
+        except DecodeError as error:
+            raise InvalidMessage(f"{self._task}: {error}") from error
+        return encode_call(self._task, *brought, codec)
+
+    def check(
+        self,
+        data: bytes,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        codec: Codec = JSON,
+        *,
+        sent_on: bool = False,
+    ) -> None:
         """Will a worker be able to read this call?
+
+        Args:
+            sent_on: what came from elsewhere is in it: values of enums may be unknown here.
 
         Raises:
             InvalidMessage: no; names the place.
             ConfigError: as `types`.
         """
         try:
-            self.read(data, args, kwargs, codec=codec)
+            if sent_on:
+                args, kwargs = codec.plain((args, kwargs))
+                self.read(data, args, kwargs, codec=codec)
+            else:
+                self._decoded(data, args, kwargs, codec)
         except DecodeError as error:
             raise InvalidMessage(str(error)) from error.__cause__
 
@@ -180,17 +307,65 @@ class Signature:
             self._signature.bind(*range(count), **dict.fromkeys(names))
         except TypeError as error:  # in Python's words
             raise DecodeError(f"{self._task}: {error}") from None
-        by_place = tuple(self.types[self._name_at(at)] for at in range(count))
         by_name = {name: self.types[name if name in self._by_name else self._rest[_BY_NAME]] for name in names}
-        call: Any = tuple.__class_getitem__((str, None, tuple.__class_getitem__(by_place), fields("keywords", by_name)))
+        return self._decoder_of(count, fields("keywords", by_name), codec)
+
+    def _make_exact(self, count: int, names: tuple[str, ...]) -> Callable[[bytes], Any]:
+        """A decoder that takes no call with other names: a TypedDict leaves out what it does not know."""
+        there = [(f"f{at}", self.types[name]) for at, name in enumerate(names)]
+        renamed = {field: name for (field, _), name in zip(there, names, strict=True)}
+        by_name = msgspec.defstruct("keywords", there, rename=renamed, forbid_unknown_fields=True)
+        return self._decoder_of(count, by_name, JSON)
+
+    def _decoder_of(self, count: int, by_name: Any, codec: Codec) -> Callable[[bytes], Any]:
+        by_place = tuple(self.types[self._name_at(at)] for at in range(count))
+        call: Any = tuple.__class_getitem__((str, None, tuple.__class_getitem__(by_place), by_name))
         return codec.decoder(call)
 
-    def _brought_up(self, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes, codec: Codec) -> bytes:
+    def _ours(
+        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None, codec: Codec
+    ) -> tuple[bytes, Sequence[Any], Mapping[str, Any], Codec]:
+        """A call, encoded and plain, whose messages may be read as ours, and what it is written in."""
+        if not stamped or stamped == self._of_ours:
+            return data, args, kwargs, codec
         versions = read_stamp(stamped)
-        by_place = [brought_up(self._infos.get(self._name_at(at)), value, versions) for at, value in enumerate(args)]
+        args, kwargs = self._with_each(args, kwargs, lambda info, value: brought_up(info, value, versions))
+        codec = codec.documents or codec
+        return encode_call(self._task, args, kwargs, codec), args, kwargs, codec
+
+    def _read(
+        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec
+    ) -> tuple[Arguments, bool]:
+        """The arguments, and whether all values of enums are known here: the others are read as `unknown`."""
+        try:
+            return self._decoded(data, args, kwargs, codec), True
+        except DecodeError:
+            known = self._with_each(args, kwargs, lambda info, value: with_each(info, value, known_value))
+            if known == (args, kwargs):
+                raise
+        codec = codec.documents or codec
+        return self._decoded(encode_call(self._task, *known, codec), *known, codec), False
+
+    def _decoded(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec) -> Arguments:
+        try:
+            _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs), codec)(data)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise DecodeError(f"{self._task}: {told(error, self._name_at, len(self._by_place))}") from error
+        return by_place, by_name
+
+    def _with_each(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], make: Callable[[Any, Any], Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """What `make` makes of the type (as msgspec describes it) and the document of each argument."""
         others = self._infos.get(self._rest.get(_BY_NAME, ""))
-        by_name = {name: brought_up(self._infos.get(name, others), value, versions) for name, value in kwargs.items()}
-        return encode_call(self._task, by_place, by_name, codec)
+        try:
+            by_place = [make(self._infos.get(self._name_at(at)), value) for at, value in enumerate(args)]
+            return by_place, {name: make(self._infos.get(name, others), value) for name, value in kwargs.items()}
+        except RecursionError as error:
+            raise self._too_deep() from error
+
+    def _too_deep(self) -> DecodeError:
+        return DecodeError(f"{self._task}: its arguments are nested too deeply")
 
     def _name_at(self, at: int) -> str:
         """The parameter that takes the argument at this place."""
@@ -201,85 +376,8 @@ class Signature:
         kinds_by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return {name for name, parameter in self._signature.parameters.items() if parameter.kind in kinds_by_name}
 
-    def _type_of(self, parameter: inspect.Parameter) -> Any:
-        if parameter.annotation in _ANYTHING:
-            return Any
-        where = f"task {self._task}, parameter {parameter.name}"
-        try:
-            holder = SimpleNamespace(__annotations__={"it": parameter.annotation})
-            kind = get_type_hints(holder, self._names_in_reach, include_extras=True)["it"]
-            if parameter.default is None:
-                kind = Union[kind, None]  # noqa: UP007
-            strange = unreadable(kind)
-            msgspec.json.Decoder(kind, dec_hook=load)
-        except NameError as error:
-            raise _NotThereYet(
-                f"{where}: the annotation {parameter.annotation!r} names {error.name!r}, which is not there: import it "
-                f"at the top of the module, not for type checkers only, {_UNTYPED}"
-            ) from error
-        except Exception as error:  # whatever an annotation may raise
-            raise ConfigError(
-                f"{where}: the annotation {parameter.annotation!r}: {error}. Change it, {_UNTYPED}"
-            ) from error
-        if strange is not None:
-            raise ConfigError(f"{where}: no {strange!r} can be read from a message. Take another type, {_UNTYPED}")
-        return kind
 
-    def _told(self, error: Exception) -> str:
-        """What msgspec or pydantic says, with the place in the words of the handler's parameters."""
-        match = _PLACE.fullmatch(str(error))
-        if match is None:
-            return str(error)
-        path, what = match["path"].removeprefix("."), match["what"]
-        if match["part"] == "2" and (at := _AT.fullmatch(path)):
-            number = int(at[1])
-            several = number - len(self._by_place)
-            path = self._name_at(number) + (f"[{several}]" if several >= 0 else "") + at[2]
-        model = getattr(error.__cause__, "errors", None)
-        if model is not None:
-            first = model()[0]
-            what = first["msg"]
-            path += "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        return f"{'a key of ' if match['key'] else ''}{path}: {what[:1].lower()}{what[1:]}"
-
-
-class _Anything:
-    """What says nothing of a value. By identity: an annotation may be anything, also what no `==` can bear."""
-
-    def __contains__(self, annotation: object) -> bool:
-        return annotation is Any or annotation is object or annotation is inspect.Parameter.empty
-
-
-_ANYTHING = _Anything()
 _BY_NAME = inspect.Parameter.VAR_KEYWORD
-
-
-def unreadable(kind: Any) -> Any | None:
-    """A type within `kind` that no message can be read as; None where there is none.
-
-    Raises:
-        NameError: it names what is not there.
-        TypeError: it is no type, or a union whose members cannot be told apart.
-    """
-    found = (one for one in parts_of(kinds.type_info(kind)) if isinstance(one, kinds.CustomType))
-    return next((one.cls for one in found if not is_model(one.cls)), None)
-
-
-def parts_of(root: kinds.Type) -> list[Any]:
-    """All that msgspec's description of a type consists of, each once: a type may hold itself."""
-    left: list[Any] = [root]
-    found: dict[int, Any] = {}
-    while left:
-        info = left.pop()
-        if id(info) not in found:
-            found[id(info)] = info
-            for name in info.__struct_fields__:
-                part = getattr(info, name)
-                left += [one for one in (part if isinstance(part, tuple) else (part,)) if isinstance(one, _PARTS)]
-    return list(found.values())
-
-
-_PARTS = (kinds.Type, kinds.Field)
 
 
 def fields(name: str, types: Mapping[str, Any]) -> Any:

@@ -75,6 +75,7 @@ class Prepared(Generic[P, R]):
             EncodeError: an argument cannot be encoded; InvalidMessage, where it is not of its parameter's type.
             Rejected: the call is too large.
             DuplicateJob: the `job_id` is taken.
+            ConfigError: what the function of `key=` returned cannot be a key. What that function raises is raised here.
             Unavailable: the server was not reached within the deadline.
         """
         batch = self._batch(args, kwargs)

@@ -42,6 +42,15 @@ def parse_rq_time(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def is_rq_time(text: str) -> bool:
+    """Is this a time as RQ writes it?"""
+    try:
+        parse_rq_time(text)
+    except ValueError:
+        return False
+    return True
+
+
 def epoch(text: bytes | None) -> float | None:
     """A time that RQ wrote, in seconds since the epoch; None where it is none."""
     return _epoch(text) if text and len(text) <= _LONGEST else None

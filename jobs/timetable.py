@@ -107,13 +107,15 @@ def tick(
     Returns:
         OK; SKIPPED: dropped, or the job before has not ended; WAITS for that; ALREADY or STALE: others were faster.
     """
-    schedule, job = entry.schedule, ["", "", ""] if batch is None else batch.jobs
+    schedule = entry.schedule
+    job_id, _, data, key, *_ = ("", "", "", "") if batch is None else (*batch.jobs, "")
     keys = {
         "schedule": space.schedule(schedule.name),
         "ticks": space.ticks(),
         "queues": space.queues(),
         "queue": space.queue(schedule.queue),
         "scheduled": space.scheduled(schedule.queue),
+        "deferred": space.deferred(schedule.queue),
     }
     args = {
         "name": schedule.name,
@@ -123,8 +125,9 @@ def tick(
         "made": "" if made is None else _number(made),
         "overlap": schedule.overlap,
         "run_at": place.due if place.where == "scheduled" else "",
-        "id": job[0],
-        "data": job[2],
+        "id": job_id,
+        "data": data,
+        "key": key,
     }
     return script("tick", bytes.decode, space, keys, args, batch.fields if batch else ())
 

@@ -19,6 +19,8 @@ class QueueCounts:
     finished: int
     failed: int
     canceled: int
+    declined: int
+    """Those that wait for a worker whose code may run them."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -36,7 +38,10 @@ def count_jobs(broker: Broker, names: list[str] | None = None) -> list[QueueCoun
     asked: list[calls.Call[int]] = []
     for name in names:
         asked.append(calls.Call(("LLEN", keys.queue(name)), int))
-        registries = (keys.wip, keys.scheduled, keys.deferred, keys.finished, keys.failed, keys.canceled)
+        registries = (
+            *(keys.wip, keys.scheduled, keys.deferred, keys.finished, keys.failed, keys.canceled),
+            keys.declined,
+        )
         asked += [calls.Call(("ZCARD", registry(name)), int) for registry in registries]
     counts = broker.run_many(asked)
-    return [QueueCounts(name, *counts[7 * i : 7 * i + 7]) for i, name in enumerate(names)]
+    return [QueueCounts(name, *counts[8 * i : 8 * i + 8]) for i, name in enumerate(names)]

@@ -33,6 +33,8 @@ class QueueFacts:
     """Seconds since the job at its head was enqueued."""
     running: int = 0
     """Jobs in workers' hands."""
+    deferred: int = 0
+    """Jobs that wait for their key, or for other jobs."""
     alive: tuple[WorkerFacts, ...] = ()
     """All live workers, whatever they take."""
     unwatched: float | None = None
@@ -75,6 +77,19 @@ class WaitsFor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineFacts:
+    """Where a job waits for its key."""
+
+    key: str
+    before: int
+    """Jobs before it in the line of its key, the one that holds it among them."""
+    holder: WaitsFor
+    """The job that holds the key; without a status where it is gone."""
+    held: float | None = None
+    """Seconds since that one's turn came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
     """One job. What does not apply to its status, or is not known, is None or empty."""
 
@@ -105,6 +120,9 @@ class JobFacts:
     waits_for: tuple[WaitsFor, ...] = field(default=())
     """The jobs that it waits for and that have not ended as it needs it."""
 
+    line: LineFacts | None = None
+    """Where it waits for its key."""
+
     worker: str = ""
     worker_kind: Literal["postroom", "rq", ""] = ""
     """'': no worker of this name is known."""
@@ -124,4 +142,6 @@ class JobFacts:
     reason: str = ""
     cause: str = ""
     waits: str = ""
-    """Why the last worker that had it declined it."""
+    """What the last worker that had it declined it for: `task …`, `message … of version …`."""
+    declined: bool = False
+    """It stands among the jobs that no live worker could run."""

@@ -24,6 +24,10 @@ class QueueGauges:
     """Ids that may be claimed."""
     running: int = 0
     scheduled: int = 0
+    declined: int = 0
+    """Those that wait for a worker whose code may run them."""
+    deferred: int = 0
+    """Jobs that wait for their key, or for other jobs."""
     dead: int = 0
     oldest: float = 0.0
     """Seconds that the oldest job in line has waited; 0: none waits."""
@@ -60,6 +64,8 @@ def read_gauges(broker: Broker, named: Collection[str]) -> Gauges:
         mine.depth += counts.queued
         mine.running += counts.started
         mine.scheduled += counts.scheduled
+        mine.declined += counts.declined
+        mine.deferred += counts.deferred
         mine.dead += counts.failed
         mine.oldest = max(mine.oldest, ages.get(counts.name, 0.0))
         mine.paused += counts.name in paused

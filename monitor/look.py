@@ -19,6 +19,7 @@ from postroom.jobs.results import Listener
 from postroom.jobs.times import age
 from postroom.monitor import workers
 from postroom.monitor.facts import FailureFacts, JobFacts, QueueFacts, WaitsFor, WorkerFacts
+from postroom.monitor.line import ask_holder, ask_line, line_facts
 from postroom.monitor.why import PACE
 
 SEARCHED = 100_000
@@ -48,6 +49,7 @@ _FIELDS = (
         "p:reason",
         "p:cause",
         "p:waits",
+        "p:key",
     ),
     *(f"p:failure:{place}" for place in range(KEPT)),
 )
@@ -89,7 +91,8 @@ def look_at_queue(broker: Broker, name: str) -> QueueFacts | None:
     if second["head"] is not None:
         enqueued = broker.run(calls.read(keys, second["head"], "enqueued_at"))["enqueued_at"]
     facts = _queue(name, workers.living(known, first | second), first, second, age(enqueued, first["now"]))
-    return facts if name in first["queues"] or facts.paused or facts.waiting or facts.workers else None
+    known_there = name in first["queues"] or facts.paused or facts.waiting or facts.deferred or facts.workers
+    return facts if known_there else None
 
 
 class _Look:
@@ -127,9 +130,12 @@ class _Look:
         if status in _REGISTRY:
             asked["score"] = Call(("ZSCORE", _REGISTRY[status](keys, queue), self._id), _float)
             asked["ttl"] = Call(("PTTL", keys.job(self._id)), int)
+        if status == "scheduled":
+            asked["declined"] = Call(("ZSCORE", keys.declined(queue), self._id), _float)
         if status == "deferred":
             command = ("SRANDMEMBER", keys.dependencies(self._id), MOST_DEPENDENCIES)
             asked["dependencies"] = Call(command, calls.texts)
+            asked |= ask_line(keys, _text(stored["p:key"]), self._id) if stored["p:key"] else {}
         in_line = status in {"queued", "created"}
         if in_line:
             asked |= _ask_place(keys, queue, self._id) | _ask_recent(keys, queue)
@@ -152,7 +158,8 @@ class _Look:
             task=task,
             knows_task=_knows(takers, replies) if task else None,
             waits_for=_waits_for(replies, allowed=stored["allow_dependency_failures"] == b"1"),
-            due=_until(replies, now) if status == "scheduled" else None,
+            line=line_facts(_text(stored["p:key"]), replies),
+            **(_due(replies, now) if status == "scheduled" else {}),
             kept=_kept(replies, now) if status in {"finished", "failed"} else None,
             purged=status == "failed" and replies["score"] is None and replies["ttl"] >= 0,
             **_story(stored, now, in_line=in_line),
@@ -171,6 +178,7 @@ class _Look:
             asked[f"knows {digest}"] = Call(("SISMEMBER", keys.tasks(digest), task), bool)
         for other in replies.get("dependencies", ()):
             asked[f"waits {other}"] = calls.read(keys, other, "status", "worker_name")
+        asked |= ask_holder(keys, replies["holder"]) if replies.get("holder") else {}
         if replies["head"] is not None:
             asked["head_enqueued"] = Call(("HGET", keys.job(replies["head"]), "enqueued_at"), lambda text: text)
         if in_line:
@@ -201,6 +209,7 @@ def _ask_queue(keys: Keys, queue: str) -> dict[str, Call[Any]]:
         "paused": calls.is_paused(keys, queue),
         "waiting": calls.length(keys, queue),
         "running": Call(("ZCARD", keys.wip(queue)), int),
+        "deferred": Call(("ZCARD", keys.deferred(queue)), int),
         "head": Call(("LINDEX", keys.queue(queue), 0), lambda text: None if text is None else _text(text)),
     }
 
@@ -231,6 +240,7 @@ def _queue(
         waiting=replies["waiting"],
         oldest=oldest,
         running=replies["running"],
+        deferred=replies["deferred"],
         alive=alive,
         unwatched=None if first["swept"] is None else max(0.0, first["now"] - first["swept"]),
     )
@@ -342,6 +352,13 @@ def _absent(tombstone: bytes | None) -> str:
     if tombstone is None:
         return "missing"
     return "deleted" if tombstone.startswith(b"delete-") else "dropped"
+
+
+def _due(replies: Replies, now: float) -> dict[str, Any]:
+    """When it is asked for, and among what it stands until then."""
+    since = replies["declined"]
+    due = _until(replies, now) if since is None else since + calls.RARELY - now
+    return {"due": due, "declined": since is not None}
 
 
 def _until(replies: Replies, now: float) -> float | None:

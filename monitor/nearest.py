@@ -26,7 +26,7 @@ def nearest(broker: Broker, name: str) -> list[str]:
     asked: list[calls.Call[list[str]]] = []
     for queue in queues[:QUEUES]:
         asked.append(calls.Call(("LRANGE", keys.queue(queue), -EACH, -1), calls.texts))
-        places = (keys.scheduled, keys.deferred, keys.finished, keys.failed, keys.canceled)
+        places = (keys.scheduled, keys.deferred, keys.finished, keys.failed, keys.canceled, keys.declined)
         asked += [_newest(place(queue), EACH) for place in places]
         asked.append(calls.Call(("ZREVRANGE", keys.wip(queue), 0, EACH - 1), _of_claims))
     ids = [job_id for found in broker.run_many(asked) for job_id in found]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from postroom.jobs.failure import Cause
 from postroom.jobs.times import span
-from postroom.monitor.facts import JobFacts, QueueFacts, WaitsFor
+from postroom.monitor.facts import JobFacts, LineFacts, QueueFacts, WaitsFor
 
 UNWATCHED = 5.0
 """Seconds without a duty done after which nobody seems to do them."""
@@ -17,6 +17,8 @@ PACE = 60
 
 Said = tuple[str, str]
 """A state in one word, and what is said of the job or the queue."""
+
+_NOTICED = "a worker or scheduler sees that within seconds, and the next one follows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,19 @@ def why_queue(queue: QueueFacts) -> Answer:
     waiting = f"{count(queue.waiting, 'job')} {'waits' if queue.waiting == 1 else 'wait'}"
     if queue.waiting and queue.oldest is not None:
         waiting += f", the oldest for {span(queue.oldest)}"
+    if queue.deferred:
+        those = f"{queue.deferred:,} more" if queue.waiting else count(queue.deferred, "job")
+        those += f" {'waits' if queue.deferred == 1 else 'wait'} for a key or other jobs"
+        waiting = f"{waiting}; {those}" if queue.waiting else those
     obstacle = _obstacle(queue)
     if obstacle:
         state, said = obstacle
         return Answer(state, f"Queue {queue.name}: {waiting}; {said}.")
     takers = count(len(queue.workers), "worker")
     running = f"running {queue.running:,} of {count(queue.places, 'place')}"
-    state = "waiting" if queue.waiting else "running" if queue.running else "empty"
-    if not queue.waiting:
+    busy = "running" if queue.running else "deferred" if queue.deferred else "empty"
+    state = "waiting" if queue.waiting else busy
+    if not queue.waiting and not queue.deferred:
         waiting = "no job waits"
     return Answer(
         state,
@@ -136,11 +143,15 @@ def _scheduled(job: JobFacts) -> Said:
         return "overdue", f"was due {span(-job.due)} ago on queue {queue}, and {nobody}"
     when = f"in {span(job.due)}" if job.due > 0 else "now"
     obstacle = _obstacle_of(job)
+    again = f"workers are asked again {'when one with new code comes, at the latest ' if job.declined else ''}{when}"
     if obstacle and obstacle[0] == "unknown-task":
-        return "unknown-task", f"waits: {obstacle[1]}; workers are asked again {when}{_past(job)}"
+        return "unknown-task", f"waits: {obstacle[1]}; {again}{_past(job)}"
     but = f"; but {obstacle[1]}" if obstacle else ""
     if job.waits:
-        return "needs-upgrade", f"waits for a worker that can read it: {job.waits}; workers are asked again {when}{but}"
+        state, needs = (
+            ("unknown-task", "knows its") if job.waits.startswith("task ") else ("needs-upgrade", "can read it:")
+        )
+        return state, f"waits for a worker that {needs} {job.waits}; {again}{but}"
     if job.attempts:
         failed = f"failed with {job.failure.error}" if job.failure else "failed"
         return "retry", f"waits: attempt {job.attempts} {failed}, again {when}{but}"
@@ -148,6 +159,8 @@ def _scheduled(job: JobFacts) -> Said:
 
 
 def _deferred(job: JobFacts) -> Said:
+    if job.line:
+        return "key", _in_line_of_key(job.line)
     if not job.waits_for:
         return "deferred", "is deferred though no job that it waited for is open any more: enqueue it again"
     first = job.waits_for[0]
@@ -156,6 +169,13 @@ def _deferred(job: JobFacts) -> Said:
         what = f"{count(len(job.waits_for), 'job')}, among them {what}"
     for_good = first.status in {"failed", "canceled", "stopped"}
     return "deferred", f"waits for {what}{': it waits until that one is run again and finishes' if for_good else ''}"
+
+
+def _in_line_of_key(line: LineFacts) -> str:
+    held = f" for {span(line.held)}" if line.held is not None else ""
+    what = f"which {_being(line.holder)}" if line.holder.status else f"which is gone: {_NOTICED}"
+    before = f"{count(line.before, 'job')} {'is' if line.before == 1 else 'are'} before it"
+    return f"waits for its key {line.key}, held{held} by job {line.holder.id}, {what}; {before}"
 
 
 def _being(other: WaitsFor) -> str:

@@ -6,7 +6,7 @@ from postroom.jobs.app import Postroom
 from postroom.jobs.broker import SCHEMES
 from postroom.jobs.burial import Burial
 from postroom.jobs.context import correlation, current_job
-from postroom.jobs.contracts import message, upcast
+from postroom.jobs.contracts import downcast, message, upcast
 from postroom.jobs.declarations import after_load, after_make
 from postroom.jobs.errors import (
     ConfigError,
@@ -22,6 +22,7 @@ from postroom.jobs.errors import (
     ResultTimeout,
     Unavailable,
 )
+from postroom.jobs.evolve import evolve
 from postroom.jobs.job import Job
 from postroom.jobs.progress import Progress
 from postroom.jobs.record import Event
@@ -47,6 +48,8 @@ __all__ = [
     "current_job",
     "correlation",
     "message",
+    "downcast",
+    "evolve",
     "upcast",
     "PostroomError",
     "ConfigError",

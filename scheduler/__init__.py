@@ -3,12 +3,14 @@
 from postroom.scheduler.cron import Cron
 from postroom.scheduler.declare import Declare
 from postroom.scheduler.duty import Duty, Rounds
+from postroom.scheduler.follow import Follow
+from postroom.scheduler.offer import Offer
 from postroom.scheduler.promote import Promote
 from postroom.scheduler.recover import Recover
 from postroom.scheduler.retain import Retain
 from postroom.scheduler.tell import Tell
 
-ALL: tuple[Duty, ...] = (Promote(), Cron(), Recover(), Retain())
+ALL: tuple[Duty, ...] = (Promote(), Offer(), Cron(), Recover(), Retain(), Follow())
 """Those of every app."""
 
 __all__ = ["ALL", "Declare", "Duty", "Rounds", "Tell"]

@@ -32,7 +32,7 @@ class Rounds:
     """Does duties in a thread of its own until it is stopped."""
 
     def __init__(self, app: Postroom, duties: Sequence[Duty]) -> None:
-        self._app, self._duties = app, duties
+        self._app = app
         self._stopped = threading.Event()
         self._failing: set[str] = set()
         self._threads = [
@@ -42,15 +42,15 @@ class Rounds:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, *, last: bool = False) -> None:
-        """End after the round under way; with `last` after one more of each duty, while the server is there.
+    def stop(self, *, last: Sequence[Duty] = ()) -> None:
+        """End after the round under way, and after one round of each of `last`, while the server is there.
 
         A burst wants it: what it did a moment ago, nobody else may be there to tell.
         """
         self._stopped.set()
         for thread in self._threads:
             thread.join()
-        for duty in self._duties if last else ():
+        for duty in last:
             if not self._round(duty) and AWAY in self._failing:
                 return
 

@@ -23,9 +23,17 @@ BEFORE = 60
 
 
 class Tell:
-    """Reads the streams of burials and of events for each hook of the app, from where they were read last."""
+    """Reads the streams of burials and of events for each hook of the app, from where they were read last.
+
+    Args:
+        in_turn: leave a hook alone that another process, or this one, has seen to a moment ago. Else it may be done
+            twice at once, which costs work and changes nothing.
+    """
 
     every = 1.0
+
+    def __init__(self, *, in_turn: bool = True) -> None:
+        self._in_turn = in_turn
 
     def do(self, app: Postroom) -> None:
         """One round."""
@@ -34,7 +42,7 @@ class Tell:
             app.broker.run(keep(app.keys))
         for name, hook in app.hooks.items():
             try:
-                if app.broker.run(calls.turn(app.keys, f"hook:{name}", TURN)):
+                if not self._in_turn or app.broker.run(calls.turn(app.keys, f"hook:{name}", TURN)):
                     while _tell(app, name, hook):
                         pass
             except ScriptFailed as error:

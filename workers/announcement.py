@@ -28,7 +28,7 @@ class Announcement:
     queues: tuple[str, ...]
     threads: int
     tasks: tuple[str, ...]
-    """Names of tasks, and of functions that RQ's producers may enqueue."""
+    """Names of tasks, and of functions that RQ's producers may enqueue; of messages with their versions."""
     digest: str
     code: str
     """`Settings.code_version`."""
@@ -36,7 +36,9 @@ class Announcement:
     @classmethod
     def of(cls, app: Postroom, process: str, pid: int, queues: tuple[str, ...], threads: int) -> "Announcement":
         """What a process of `app` says. Call it when the app is loaded."""
-        tasks = tuple(sorted({*app.tasks, *app.allowed}))
+        signatures = (task.signature for task in app.tasks.values())
+        messages = {f"{one.name} {one.version}" for known in signatures if known for one in known.contracts}
+        tasks = tuple(sorted({*app.tasks, *app.allowed, *messages}))
         digest = hashlib.blake2b("\0".join(tasks).encode(errors="backslashreplace"), digest_size=6).hexdigest()
         return cls(process, pid, socket.gethostname(), queues, threads, tasks, digest, app.settings.code_version)
 

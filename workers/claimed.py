@@ -34,8 +34,6 @@ class Claimed:
     """What its producer's observers sent along, as JSON; where somebody observes."""
     messages: bytes | None = None
     """The versions of the messages in its call; where the app has tasks with messages."""
-    waits: bytes | None = None
-    """Why a worker declined it before; likewise."""
     task: str = ""
     """The name of its task, once that was read."""
     started: float = 0.0
@@ -62,7 +60,7 @@ FOR_COUNTING = ("enqueued_at",)
 """Fields that a claim asks for besides where jobs are counted,"""
 FOR_OBSERVERS = (*FOR_COUNTING, "p:trace")
 """where somebody observes,"""
-FOR_MESSAGES = (*FOR_OBSERVERS, "p:messages", "p:waits")
+FOR_MESSAGES = (*FOR_OBSERVERS, "p:messages")
 """and where a task has messages."""
 
 

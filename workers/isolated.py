@@ -1,6 +1,7 @@
 """The isolated executor: jobs of `isolate=True` tasks, each in a process that may be killed without harm to others.
 
-Processes are kept warm and used again; one that died, or had to be killed, is replaced for the next job.
+Processes are kept warm and used again; one that died, or had to be killed, is replaced for the next job. No job waits
+for a process to start while another one is there: a lead takes a job when its process can begin it.
 """
 
 import logging
@@ -54,7 +55,7 @@ class Isolated(WaitingLine):
         self.target, self.runner, self.board, self.grace, self.done = target, runner, board, grace, done
         self._first, self._count = first, count
         self._work = threading.Condition()
-        self._idle = 0
+        self._running = 0
         self._stopping = False
         self._leads: list[_Lead] = []
 
@@ -66,13 +67,19 @@ class Isolated(WaitingLine):
     @property
     def busy(self) -> int:
         """How many jobs run."""
-        return len(self._leads) - self._idle
+        return self._running
+
+    @property
+    def oldest(self) -> float:
+        """As of every executor; 0 also where a process is coming up for it."""
+        return super().oldest if self._running == self._count else 0.0
 
     def give(self, jobs: Sequence[Ready]) -> None:
         """Let the processes have these, in order."""
         with self._work:
             self._ready.extend(jobs)
-            for _ in range(min(len(self._ready) - self._idle, self._count - len(self._leads))):
+            idle = len(self._leads) - self._running
+            for _ in range(min(len(self._ready) - idle, self._count - len(self._leads))):
                 lead = _Lead(self, self._first + len(self._leads), self._warm)
                 self._warm = None
                 self._leads.append(lead)
@@ -98,14 +105,26 @@ class Isolated(WaitingLine):
             self._stopping = True
             self._work.notify_all()
 
-    def next(self) -> Ready | None:
-        """The next job for a lead; None where there is nothing more to come."""
+    def await_work(self) -> bool:
+        """Until a job waits for a lead; False where there is nothing more to come."""
         with self._work:
-            self._idle += 1
             while not self._ready and not self._stopping:
                 self._work.wait()
-            self._idle -= 1
-            return self._ready.popleft() if self._ready else None
+            return bool(self._ready)
+
+    def take(self) -> Ready | None:
+        """The next job, for a lead that can begin it; None where others have taken all."""
+        with self._work:
+            if not self._ready:
+                return None
+            self._running += 1
+            return self._ready.popleft()
+
+    def settle(self, outcome: Outcome) -> None:
+        """What became of a job that was taken."""
+        self.done(outcome)
+        with self._work:
+            self._running -= 1
 
 
 class _Lead(threading.Thread):
@@ -125,24 +144,30 @@ class _Lead(threading.Thread):
 
     def run(self) -> None:
         """Jobs, one after another."""
-        while (ready := self._pool.next()) is not None:
+        while self._pool.await_work():
+            process = self._prepare()
+            ready = self._pool.take()
+            if ready is None:
+                continue
             try:
-                outcome = self._run(ready)
+                outcome = self._run(process, ready) if process else released(ready.job)
             except Exception:
                 log.exception("job %s could not be run", ready.job.id)
                 outcome = released(ready.job)
-            self._pool.done(outcome)
+            self._pool.settle(outcome)
         if self._process is not None:
             self._forget(self._process)
 
-    def _run(self, ready: Ready) -> Outcome:
+    def _prepare(self) -> JobProcess | None:
+        """A process that can begin a job; None where it did not come up. That is nobody's job's fault."""
         try:
-            process = self._at_hand()
+            return self._at_hand()
         except (OSError, EOFError) as error:
-            # Its start is nobody's job's fault: neither its time nor a death is charged.
-            log.error("no isolated process came up, its job is given back: %s", error or "it ended at its start")
+            log.error("no isolated process came up, a job is given back: %s", error or "it ended at its start")
             time.sleep(PAUSE)
-            return released(ready.job)
+            return None
+
+    def _run(self, process: JobProcess, ready: Ready) -> Outcome:
         job = ready.job
         started = job.started = time.time()
         limit = ready.timeout + self._pool.grace if ready.timeout > 0 else None

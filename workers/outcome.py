@@ -14,8 +14,6 @@ from postroom.jobs.times import rq_time
 from postroom.workers.claimed import Claimed
 
 BATCH = 500
-DECLINED = 5.0
-"""Seconds that a declined job waits at least, and a sixtieth of the most."""
 GRACE = 10.0
 """Seconds that a finished job is kept at least: its enqueuer may still be asking whether it was taken."""
 
@@ -77,9 +75,16 @@ def retried(
     return Outcome("retry", job, [job.id, job.token, delay, place, failure, 2 * len(fields), *_flat(fields)])
 
 
-def declined(job: Claimed, fields: Mapping[str, Any]) -> Outcome:
-    """It is for other code than this: it is asked for again, the later the older it is. No attempt is counted."""
-    return retried(job, min(max(job.age / 4, DECLINED), 60 * DECLINED), fields)
+def declined(job: Claimed, need: str, version: int | str, why: str, latest: float = calls.RARELY) -> Outcome:
+    """It is for other code than this: it waits for a worker that has it. No attempt is counted.
+
+    Args:
+        need: the task, or the message, that its worker must know.
+        version: of the message, or a newer one; '' for a task.
+        why: the same in words.
+        latest: seconds until it is asked for again.
+    """
+    return Outcome("decline", job, [job.id, job.token, need, version, why, max(calls.OFTEN, latest)])
 
 
 def released(job: Claimed) -> Outcome:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from postroom.jobs.origins import Origins
 from postroom.workers.claimed import Claimed
 
 THREAD, COROUTINE, ISOLATED = "thread", "coroutine", "isolated"
@@ -24,3 +25,5 @@ class Ready:
     """None for a job of RQ's, which is read where it runs."""
     args: Any = ()
     kwargs: Any = None
+    origins: Origins | None = None
+    """What these were read from, where that may hold more than they do."""

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
-from postroom.jobs.codecs import codec_of, decode_call, encode_result, inflate
+from postroom.jobs.codecs import encode_result
 from postroom.jobs.context import Run, current
 from postroom.jobs.errors import (
     BrokerError,
@@ -27,7 +27,6 @@ from postroom.jobs.errors import (
     JobTimeout,
     MessageError,
     TooNew,
-    UnknownSchema,
     UnknownTask,
 )
 from postroom.jobs.failure import (
@@ -44,15 +43,15 @@ from postroom.jobs.failure import (
 from postroom.jobs.interop import unreadable_fields
 from postroom.jobs.observers import Execution, Report, read_headers
 from postroom.jobs.options import seconds, whole_seconds
-from postroom.jobs.registry import look_up
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
 from postroom.jobs.secrets import Veil, names_of
-from postroom.jobs.signature import Arguments, plain
-from postroom.jobs.times import MOST, epoch, parse_rq_time, rq_time
+from postroom.jobs.signature import plain
+from postroom.jobs.times import MOST, epoch, is_rq_time, rq_time
 from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
 from postroom.workers.outcome import Outcome, buried, declined, finished, released, retried
 from postroom.workers.progress import Reporter
+from postroom.workers.reading import Reading
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
 
 log = logging.getLogger("postroom.worker")
@@ -71,11 +70,10 @@ class Runner:
         self._app = app
         self._can_isolate = can_isolate
         self._settings = app.settings
-        self._limit = 10 * app.settings.payload_limit
-        """The most bytes that a call may inflate to."""
         self.secret_names = names_of(app.settings.secret_names)
         """Patterns of names of secret arguments."""
         self._executors: dict[Callable[..., Any], str] = {}
+        self._reading = Reading(app)
         self._tell = Reporter(app, worker).tell
 
     def read(self, job: Claimed) -> Ready | Outcome:
@@ -83,8 +81,10 @@ class Runner:
         try:
             return self._read(job)
         except UnknownTask as error:
-            if job.age < self._settings.unknown_task_ttl:
-                return self._declined(job, error.name, error)
+            left = self._settings.unknown_task_ttl - job.age
+            if left > 0:
+                log.info("job %s (%s) is declined: %s", job.id, error.name, error)
+                return declined(job, error.name[:ERROR_LIMIT], "", f"task {error.name[:ERROR_LIMIT]}", left)
             failure = self.told(job, str(error), mark=digest("unknown task", error.name))
             return self.bury(job, Cause.UNKNOWN_TASK, failure, error.name)
         except MessageError as error:
@@ -101,7 +101,8 @@ class Runner:
         """A context of the job's own, with `current_job` in it."""
         job = ready.job
         context = contextvars.Context()
-        context.run(current.set, Run(job.id, job.queue, ready.name, job.attempt, job.token, self._tell))
+        run = Run(job.id, job.queue, ready.name, job.attempt, job.token, self._tell, ready.origins)
+        context.run(current.set, run)
         return context
 
     @property
@@ -116,13 +117,16 @@ class Runner:
     def veil(self, job: Claimed) -> Veil:
         """What hides the secrets of a job's call. Never raises: of a call that cannot be read nothing is known."""
         try:
-            name, args, kwargs = decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
+            name, args, kwargs = self._reading.plain(job)
         except MessageError:
-            return Veil(names=self.secret_names)
+            expected = self._reading.expected(job)  # where no type names what is wrong with it
+            if expected is None:
+                return Veil(names=self.secret_names)
+            name, args, kwargs = expected[0], *plain(expected[1:])
         task = self._app.tasks.get(name)
         function = task.function if task else self._app.allowed.get(name)
         try:
-            typed = plain(self._typed(job, name, args, kwargs))
+            typed = plain(self._reading.typed(job, name, args, kwargs)[0])
         except Exception:  # a message that its task's types do not fit
             typed = (), {}
         return Veil(function, args, kwargs, self.secret_names, typed)
@@ -147,7 +151,7 @@ class Runner:
             return released(job)  # canceled: the fence answers STALE, and the job leaves our hands
         if isinstance(error, Snooze):
             log.info("job %s (%s) snoozes for %.1f s", job.id, name, error.delay)
-            return retried(job, error.delay, _resumed(job))
+            return retried(job, error.delay, {})
         overran = isinstance(error, JobTimeout)
         if overran:
             # As TimeoutError, so that a retry policy can name it.
@@ -167,7 +171,7 @@ class Runner:
         told = (job.id, name, job.attempt, decided, failure.error)
         log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
         self.report(job, name, failure, error)
-        fields = {**_resumed(job), "p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
+        fields = {"p:attempt": job.attempt, "p:first": f"{first:.6f}", "exc_info": failure.traceback}
         return retried(job, decided, fields, failure.stored)
 
     def died(self, ready: Ready, death: Death, started: float) -> Outcome:
@@ -214,7 +218,7 @@ class Runner:
         more = {"p:task": task[:ERROR_LIMIT], **(fields or {})}  # of an unknown one it may be anything
         if veil.hidden:
             more["p:secret"] = msgspec.json.encode(veil.hidden)  # for whoever shows its arguments
-        if not _is_date(created_at):
+        if not is_rq_time(created_at):
             more["created_at"] = rq_time()
         ttl = self._settings.failure_ttl if ttl is None else ttl
         return buried(job, cause, failure, more, ttl, entry, happened=happened)
@@ -266,7 +270,7 @@ class Runner:
     def task_of(self, job: Claimed) -> str:
         """The name of a job's task; '' where that cannot be read."""
         try:
-            return "" if job.made_by_rq else str(self._decode(job)[0])
+            return "" if job.made_by_rq else str(self._reading.plain(job)[0])
         except MessageError:
             return ""
 
@@ -307,46 +311,24 @@ class Runner:
         alone = ISOLATED if job.deaths and self._can_isolate else ""
         if job.made_by_rq:
             return Ready(job, "", alone or THREAD, 0.0, 0)
-        name, args, kwargs = self._decode(job)
+        self._reading.check(job)
+        expected = self._reading.expected(job)
+        name, args, kwargs = expected or self._reading.plain(job)
         job.task = name
         function = self._app.function(name)
+        origins = None
         try:
-            args, kwargs = self._typed(job, name, args, kwargs)
+            if expected is None:
+                (args, kwargs), origins = self._reading.typed(job, name, args, kwargs)
         except TooNew as error:
-            return self._declined(job, name, error, {"p:waits": str(error)})
+            log.info("job %s (%s) is declined: %s", job.id, name, error)
+            return declined(job, error.name, error.min_reader, error.what)
         except DecodeError as error:
             mark = digest("does not fit", name, re.sub(r"\d+", "", str(error)))
             return self.bury(job, Cause.UNDECODABLE, self.told(job, str(error), mark=mark), name)
         executor = alone or self._executors.get(function) or self._choose(name, function)
-        return Ready(job, name, executor, self._timeout(job, name), self._result_ttl(job, name), function, args, kwargs)
-
-    def _decode(self, job: Claimed) -> tuple[str, Any, Any]:
-        if job.content_type == "foreign":
-            raise DecodeError(
-                "a key of another type stood where the job's hash belongs; it was put aside as "
-                f"{self._app.keys.foreign(job.id)}"
-            )
-        created_at = (job.created_at or b"").decode(errors="replace")
-        if created_at and not _is_date(created_at):
-            raise DecodeError(f"created_at={created_at[:60]!r} is no date")
-        try:
-            return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
-        except UnknownSchema as missing:
-            look_up(self._app.broker, missing)
-            return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
-
-    def _typed(self, job: Claimed, name: str, args: Any, kwargs: Any) -> Arguments:
-        """The arguments as the types of the task's parameters; as they are where nothing is said of them."""
-        task = self._app.tasks.get(name)
-        signature = task.prepared.signature if task else None
-        if signature is None or job.data is None:
-            return args, kwargs
-        data = inflate(job.data, self._limit) if job.saved_by_rq else job.data
-        return signature.read(data, args, kwargs, job.messages, codec_of(job.content_type))
-
-    def _declined(self, job: Claimed, name: str, why: MessageError, fields: Mapping[str, Any] | None = None) -> Outcome:
-        log.info("job %s (%s) is declined: %s", job.id, name, why)
-        return declined(job, fields or {})
+        timeout, ttl = self._timeout(job, name), self._result_ttl(job, name)
+        return Ready(job, name, executor, timeout, ttl, function, args, kwargs, origins)
 
     def _choose(self, name: str, function: Callable[..., Any]) -> str:
         task = self._app.tasks.get(name)
@@ -370,19 +352,6 @@ class Runner:
         task = self._app.tasks.get(name)
         declared = task.result_ttl if task else None
         return self._settings.result_ttl if declared is None else whole_seconds(declared)
-
-
-def _resumed(job: Claimed) -> dict[str, Any]:
-    """It was declined before, and is no more: what it waits for now is something else."""
-    return {"p:waits": ""} if job.waits else {}
-
-
-def _is_date(text: str) -> bool:
-    try:
-        parse_rq_time(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _stored(field: str, text: bytes) -> float:

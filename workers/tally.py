@@ -15,15 +15,17 @@ from postroom.jobs import calls
 from postroom.jobs.times import epoch
 from postroom.workers.outcome import Outcome
 
-OUTCOMES = ("completed", "retried", "buried", "released", "stale")
-"""What may become of a claimed job. `released`: given back; `stale`: the claim had ended, nothing was accepted."""
+OUTCOMES = ("completed", "retried", "buried", "released", "stale", "declined")
+"""What may become of a claimed job. `released`: given back; `stale`: the claim had ended, nothing was accepted;
+`declined`: it is for other code.
+"""
 BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
 """Upper bounds of the buckets of times, seconds. Above the last is one more."""
 OTHER = "other"
 """The label of what the app does not declare."""
 MOST_ROWS = 1000
 
-_VERBS = {"complete": 0, "retry": 1, "bury": 2, "release": 3}
+_VERBS = {"complete": 0, "retry": 1, "bury": 2, "release": 3, "decline": 5}
 _STALE = 4
 _TOOK = len(OUTCOMES)
 _TOOK_SUM = _TOOK + len(BOUNDS) + 1

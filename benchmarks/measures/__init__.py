@@ -10,6 +10,7 @@ from benchmarks.measures.enqueue import Enqueue
 from benchmarks.measures.latency import Latency
 from benchmarks.measures.renewals import Renewals
 from benchmarks.measures.retention import Retention
+from benchmarks.measures.typed import ORDERS_TYPED, ORDERS_UNTYPED
 
 USUAL: tuple[Measure, ...] = (
     DRAIN,
@@ -17,6 +18,8 @@ USUAL: tuple[Measure, ...] = (
     DRESSED_EVERYTHING,
     DRAIN_TWO,
     DRAIN_PAYLOAD,
+    ORDERS_UNTYPED,
+    ORDERS_TYPED,
     Enqueue(),
     Bulk(),
     Latency(),

@@ -10,16 +10,18 @@ local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
 --@include fence
 --@include hands
 --@include history
+--@include key
 --@include publish
 --@include dependents
 --@include expire
 --@include rq
 now = clock(now)
 
-local replies, members, settled, dead, places, i = {}, {}, {}, {}, {}, 7
+local replies, members, settled, dead, places, leaving, i = {}, {}, {}, {}, {}, {}, 7
 while ARGV[i] do
   local id, token, ttl = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
-  local reply = fence(id, token, process)
+  local reply, key = fence(id, token, process)
+  if key then leaving[#leaving + 1], leaving[#leaving + 2] = key, id end
   if reply == 'OK' then
     if ttl ~= 0 then redis.call('ZADD', failed, ttl < 0 and -1 or now + ttl, id) end
     dead[#dead + 1], places[#places + 1] = id, i
@@ -46,5 +48,6 @@ for n, place in ipairs(places) do
   expire(id, token, tonumber(ttl))
 end
 publish('buried', queue_name, dead, process)
+pass_on(leaving, at)
 enqueue_dependents(settled, at)
 return replies

@@ -6,9 +6,9 @@ local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1,
 -- jobs: fields that the reply shall have besides
 -- returns: the token, then for each job the values of FIELDS, of those, and its id; {} where there is none to be had;
 --   {'PAUSED'} where nobody may claim; {'GONE'} where the process has not joined since it was recovered
+--@include anew
 --@include clock
 --@include publish
---@include runnable
 --@include replay
 local MAX_BYTES = 1000000
 ask_for({unpack(ARGV, 9)})
@@ -26,7 +26,7 @@ local reply, running, members, taken, aside, seen, bytes, looked_at = {token}, {
 for _, id in ipairs(ids) do
   looked_at = looked_at + 1
   local values = not seen[id] and is_id(id) and values_of(id, aside)
-  if values and may_run(id, values) then
+  if values and may_run(id, values) and not (values[REASON] and must_wait(id, queue_name, now)) then
     seen[id] = true
     taken[#taken + 1] = id
     if values[REASON] then begin_anew(id, values) end

@@ -9,6 +9,7 @@ local rq, own, process, queue_name, now, at, keep, trim_before = unpack(ARGV, 1,
 --@include clock
 --@include fence
 --@include hands
+--@include key
 --@include publish
 --@include dependents
 --@include expire
@@ -17,10 +18,11 @@ local rq, own, process, queue_name, now, at, keep, trim_before = unpack(ARGV, 1,
 local SIZE = 7
 now = clock(now)
 
-local replies, members, settled, done, places, ttls, scores, repeated = {}, {}, {}, {}, {}, {}, {}, {}
+local replies, members, settled, done, places, ttls, scores, repeated, leaving = {}, {}, {}, {}, {}, {}, {}, {}, {}
 for i = 9, #ARGV, SIZE do
   local id, token = ARGV[i], ARGV[i + 1]
-  local reply = fence(id, token, process)
+  local reply, key = fence(id, token, process)
+  if key then leaving[#leaving + 1], leaving[#leaving + 2] = key, id end
   if reply == 'OK' then
     local ttl, n = tonumber(ARGV[i + 5]), #done + 1
     local again = ARGV[i + 6] ~= '' and rq_repeat(id, queue_name, now, at)
@@ -48,6 +50,7 @@ for n, id in ipairs(done) do
   if not again then expire(id, ARGV[i + 1], ttl) end
 end
 publish('finished', queue_name, done, process)
+pass_on(leaving, at)
 -- Before the dependents, whose queues may refuse: a repetition trims nothing.
 if #scores > 0 then trim(finished, keep, trim_before, #scores) end
 enqueue_dependents(settled, at)

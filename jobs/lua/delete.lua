@@ -1,14 +1,15 @@
 #!lua flags=allow-oom
 -- delete: forget a job, wherever it stands.
 local job = unpack(KEYS)
-local rq, own, id, nonce = unpack(ARGV, 1, 4)
+local rq, own, id, nonce, at = unpack(ARGV, 1, 5)
 -- nonce: made for this call. A replay (its reply was lost) finds it in the tombstone.
 -- returns: 1, or 0 where there was no such job
 --@include forget
+--@include key
 --@include tombstone
 --@include rq
 
-local queue_name = redis.call('HGET', job, 'origin')
+local queue_name, key = unpack(redis.call('HMGET', job, 'origin', 'p:key'))
 if redis.call('EXISTS', job) == 0 then return tombstone(id) == 'delete-' .. nonce and 1 or 0 end
 rq_leave_group(id)
 leave_tombstone(id, 'delete-' .. nonce)
@@ -16,6 +17,8 @@ if queue_name then
   for _, registry in ipairs({'scheduled', 'deferred', 'finished', 'failed', 'canceled'}) do
     redis.call('ZREM', rq .. registry .. ':' .. queue_name, id)
   end
+  redis.call('ZREM', own .. 'declined:' .. queue_name, id)
 end
 forget(id)
+if key then pass_on({key, id}, at) end
 return 1

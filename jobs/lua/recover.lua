@@ -7,6 +7,7 @@ local rq, own, process, now, at = unpack(ARGV, 1, 5)
 --@include clock
 --@include fence
 --@include history
+--@include key
 --@include publish
 --@include withdraw
 local MOST = 500
@@ -25,26 +26,27 @@ for i = #members, 1, -1 do
   local id, token = string.match(members[i], '^([^@:]+):(.+)$')
   if id then
     local queue_name = redis.call('HGET', held, members[i])
-    if fence(id, token, process) == 'OK' then
-      local key = rq .. 'job:' .. id
+    local job, reply, key = rq .. 'job:' .. id, fence(id, token, process)
+    if reply == 'OK' then
       -- All that may refuse (a foreign key in its place) before the first write, so that each repetition finds the job
       -- held, and the one that is made counts once. A counter that is no number would refuse for ever: it counts anew.
       redis.call('ZCARD', rq .. 'wip:' .. queue_name)
       redis.call('LPUSH', rq .. 'queue:' .. queue_name, id)
-      local counts = redis.call('HMGET', key, 'p:redelivered', 'p:deaths')
-      redis.call('HSET', key, 'status', 'queued', 'enqueued_at', at, 'p:redelivered', counted(counts[1]))
+      local counts = redis.call('HMGET', job, 'p:redelivered', 'p:deaths')
+      redis.call('HSET', job, 'status', 'queued', 'enqueued_at', at, 'p:redelivered', counted(counts[1]))
       local failure = charged[members[i]]
       if failure then
-        redis.call('HSET', key, 'p:deaths', counted(counts[2]))
-        keep_failure(key, failure)
+        redis.call('HSET', job, 'p:deaths', counted(counts[2]))
+        keep_failure(job, failure)
       end
       -- Without its token nothing of the dead process settles the job any more.
-      redis.call('HDEL', key, 'p:token')
+      redis.call('HDEL', job, 'p:token')
       queues[queue_name] = queues[queue_name] or {}
       table.insert(queues[queue_name], id)
       back[#back + 1] = id
     end
     redis.call('ZREM', rq .. 'wip:' .. queue_name, members[i])
+    if key and reply == 'STALE' then pass_on({key, id}, at) end
   end
   redis.call('HDEL', held, members[i])
 end

@@ -23,7 +23,7 @@ class Measured:
     text: str
     """In words."""
     value: float | None = None
-    """Dead letters, or seconds."""
+    """Dead letters, waiting jobs, or seconds."""
 
 
 def measure(broker: Broker, rule: Rule, now: float) -> Measured:
@@ -74,6 +74,18 @@ def _no_worker(broker: Broker, rule: Rule, now: float) -> Measured:
     return Measured(False, f"a worker takes {f'queue {rule.queue}' if rule.queue else 'every queue with jobs'}")
 
 
+def _needs_upgrade(broker: Broker, rule: Rule, now: float) -> Measured:
+    queues = _queues(broker, rule)
+    counts = broker.run_many([Call(("ZCARD", broker.keys.declined(queue)), int) for queue in queues])
+    waiting = {queue: count for queue, count in zip(queues, counts, strict=True) if count}
+    if not waiting:
+        return Measured(False, f"no job waits for other code{_of(rule)}", 0)
+    where = f"{'queue' if len(waiting) == 1 else 'queues'} {', '.join(waiting)}"
+    many = sum(waiting.values())
+    text = f"{many:,} {'job waits' if many == 1 else 'jobs wait'} for code that no live worker has, in {where}"
+    return Measured(True, text, many)
+
+
 def _scheduler_silent(broker: Broker, rule: Rule, now: float) -> Measured:
     swept = broker.run(Call(("GET", broker.keys.swept()), lambda text: None if text is None else float(text)))
     if swept is None:
@@ -82,7 +94,13 @@ def _scheduler_silent(broker: Broker, rule: Rule, now: float) -> Measured:
     return Measured(silent >= rule.limit, f"the duties were done {span(silent)} ago", silent)
 
 
-_MEASURES = {"dead": _dead, "oldest": _oldest, "no_worker": _no_worker, "scheduler_silent": _scheduler_silent}
+_MEASURES = {
+    "dead": _dead,
+    "oldest": _oldest,
+    "no_worker": _no_worker,
+    "needs_upgrade": _needs_upgrade,
+    "scheduler_silent": _scheduler_silent,
+}
 
 
 def _queues(broker: Broker, rule: Rule) -> list[str]:

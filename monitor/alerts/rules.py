@@ -23,7 +23,7 @@ MOST_DEAD = 10_000
 """About as many burials are on record."""
 
 T = TypeVar("T")
-_KINDS = ("dead", "oldest", "no_worker", "scheduler_silent")
+_KINDS = ("dead", "oldest", "no_worker", "needs_upgrade", "scheduler_silent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Rule:
 
     name: str
     kind: str
-    """`dead`, `oldest`, `no_worker` or `scheduler_silent`."""
+    """One of _KINDS."""
     limit: float
     """Dead letters, or seconds."""
     notify: tuple[str, ...] = (LOG,)
@@ -47,9 +47,9 @@ class Rule:
     @property
     def lasting(self) -> float:
         """For how long what it watches must be bad before it fires: between two deploys no worker lives for a moment,
-        and nothing on the server says since when.
+        or old ones meet new jobs, and nothing on the server says since when.
         """
-        return self.limit if self.kind == "no_worker" else 0.0
+        return self.limit if self.kind in {"no_worker", "needs_upgrade"} else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class _RuleTable(msgspec.Struct, forbid_unknown_fields=True):
     within: str | None = None
     oldest: str | None = None
     no_worker: str | None = None
+    needs_upgrade: str | None = None
     scheduler_silent: str | None = None
     queue: str | None = None
     calm: str = "1m"

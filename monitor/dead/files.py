@@ -9,7 +9,7 @@ import msgspec
 
 from postroom.jobs.errors import ConfigError, DecodeError
 from postroom.jobs.keys import JOB_ID
-from postroom.jobs.options import check_queue_name
+from postroom.jobs.options import check_key, check_queue_name
 from postroom.jobs.times import MOST, parse_rq_time
 
 FORMAT = 1
@@ -136,6 +136,11 @@ def _check_values(line: Line) -> None:
         text = line.fields.get(name, "")
         if not _is_date(text.encode()):
             raise DecodeError(f"{name}={text[:60]!r} is no date")
+    if "p:key" in line.fields or "p:key" in line.binary:
+        try:
+            check_key(line.fields.get("p:key"))
+        except ConfigError as error:
+            raise DecodeError(f"field p:key: {error}") from None
     for name, value in line.binary.items():
         try:
             base64.b64decode(value, validate=True)

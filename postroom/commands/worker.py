@@ -13,7 +13,7 @@ from postroom.jobs.app import Postroom
 from postroom.jobs.naming import import_module
 from postroom.jobs.observers import FLUSH
 from postroom.jobs.settings import Settings
-from postroom.scheduler import Duty, Rounds
+from postroom.scheduler import Duty, Rounds, Tell
 from postroom.workers.pool import Pool
 from postroom.workers.worker import Orders
 
@@ -98,5 +98,5 @@ def _run(app: Postroom, pool: Pool, orders: Orders, asked: Sequence[Duty]) -> No
         try:
             pool.run()
         finally:
-            rounds.stop(last=orders.burst)
+            rounds.stop(last=(Tell(in_turn=False),) if orders.burst and app.hooks else ())
             app.observers.flush(FLUSH)

@@ -10,9 +10,11 @@ from postroom.contracts.derive import aliased, decode, derive
 from postroom.contracts.schema import Node, inlined
 from postroom.contracts.signature import Signature
 from postroom.jobs.app import Postroom
+from postroom.jobs.codecs import JSON
 from postroom.jobs.contracts import Contract as Declared
-from postroom.jobs.contracts import brought_up, has_step
+from postroom.jobs.contracts import brought_down, brought_up, has_step
 from postroom.jobs.contracts import contracts as declared_messages
+from postroom.jobs.origins import Origins
 
 TASK, MESSAGE = "task", "message"
 
@@ -52,6 +54,9 @@ class Contract(Protocol):
     def republish(self, document: Any) -> Any:
         """The document that a reader of this one, which changes nothing, sends on."""
 
+    def returned(self, document: Any) -> Any:
+        """The document as producers write it, brought up again."""
+
 
 @dataclass(frozen=True)
 class TaskContract:
@@ -88,6 +93,10 @@ class TaskContract:
         """The document as it is: a job that is put back keeps its bytes."""
         return document
 
+    def returned(self, document: Any) -> Any:
+        """The document as it is."""
+        return document
+
 
 @dataclass(frozen=True)
 class MessageContract:
@@ -114,7 +123,8 @@ class MessageContract:
     @property
     def schema(self) -> Node:
         """Of the class, with the old names of its fields."""
-        return aliased(inlined(derive(self.declared.kind)), self.declared.aliases)
+        found = aliased(inlined(derive(self.declared.kind)), self.declared.aliases)
+        return {**found, "x-reserved": list(self.declared.reserved)} if self.declared.reserved else found
 
     def decode(self, document: Any) -> Any:
         """A value of the class; raises what decoding raises."""
@@ -130,8 +140,14 @@ class MessageContract:
         return brought_up(inspect.type_info(self.declared.kind), document, stamped)
 
     def republish(self, document: Any) -> Any:
-        """The document as it is: a message is not sent on by us yet."""
-        return document
+        """What a handler sends on that was given it."""
+        origins, value = Origins(JSON.plain), self.decode(document)
+        origins.remember(value, document)
+        return origins.laying().document(value)
+
+    def returned(self, document: Any) -> Any:
+        """The document as producers write it, brought up again."""
+        return self.upcast(brought_down(self.declared, document), self.declared.written[0])
 
 
 def contracts(app: Postroom) -> Iterable[Contract]:

@@ -198,7 +198,9 @@ def _read(contract: Contract, old: Version, *, as_it_is: bool = False) -> list[B
     try:
         document = old.sample if as_it_is else contract.upcast(old.sample, old.version)
         contract.decode(document)
-    except Exception as error:  # whatever a user's class or upcast raises
+        if as_it_is:
+            contract.decode(contract.returned(document))
+    except Exception as error:  # whatever a user's class, an upcast or a downcast raises
         return [Break(Kind.SAMPLE, f"its golden sample is not read: {_line(error)}", fix, Whom.NEW)]
     richer = with_extras(normal(contract.schema), document)
     if contract.kind != MESSAGE or not isinstance(richer, dict):
@@ -242,6 +244,12 @@ def _with_sample(contract: Contract, new: Version, wishes: Wishes) -> tuple[Vers
 
 def _reserved(new: Version, history: Sequence[Version]) -> Iterator[Break]:
     """A name that was taken away may come back as what it was, and not as anything else, in any mode."""
+    fields = new.schema.get("properties", {})
+    for version in (new, *reversed(history)):
+        for name in version.schema.get("x-reserved", ()):
+            if name in fields:
+                change = f"version {version.version} reserves this name"
+                yield Break(Kind.RESERVED, change, "choose a name that was never used", Whom.NEW, f"$.{name}")
     if not history:
         return
     document = Document(new.schema)

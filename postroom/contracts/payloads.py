@@ -24,7 +24,8 @@ class Payload(NamedTuple):
     """One job, as stored."""
 
     state: str
-    """`queued`, `scheduled`, `deferred`, `started`, `dead`: where its id stands; `cron`: a schedule will make it."""
+    """Where its id stands: `queued`, `scheduled`, `declined`, `deferred`, `started`, `dead`; `cron`: of a schedule.
+    """
     queue: str
     id: str
     status: bytes | None
@@ -117,7 +118,10 @@ def _queues(broker: Broker, wanted: Collection[str]) -> list[str]:
 def _registries(broker: Broker, queues: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """State, queue and key."""
     keys = broker.keys
-    kinds = (("started", keys.wip), ("scheduled", keys.scheduled), ("deferred", keys.deferred), ("dead", keys.failed))
+    kinds = (
+        *(("started", keys.wip), ("scheduled", keys.scheduled), ("declined", keys.declined)),
+        *(("deferred", keys.deferred), ("dead", keys.failed)),
+    )
     for queue in _queues(broker, queues):
         for state, key in kinds:
             yield state, queue, key(queue)

@@ -3,7 +3,7 @@
 The dialect is what `msgspec.json.schema` and pydantic write (https://json-schema.org/draft/2020-12). Our own keywords:
 `x-aliases` (other names that a field is read under), `x-unknown` (an enum that takes any value), `x-positional`,
 `x-positional-only` and `x-rest` (the order of a call's arguments), `x-message` (a message class, whose contract is its
-own).
+own), `x-reserved` (names of fields that were taken away and may not come back).
 """
 
 import json

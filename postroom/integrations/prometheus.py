@@ -119,6 +119,10 @@ def _server(gauges: Gauges | None) -> Iterator[Metric]:
         ),
         "running": GaugeMetricFamily("postroom_queue_running", "Jobs in workers' hands.", labels=("queue",)),
         "scheduled": GaugeMetricFamily("postroom_queue_scheduled", "Jobs that wait for their time.", labels=("queue",)),
+        "declined": GaugeMetricFamily("postroom_queue_declined", "Jobs that wait for other code.", labels=("queue",)),
+        "deferred": GaugeMetricFamily(
+            "postroom_queue_deferred", "Jobs that wait for their key, or for other jobs.", labels=("queue",)
+        ),
         "dead": GaugeMetricFamily("postroom_queue_dead", "Dead letters.", labels=("queue",)),
         "paused": GaugeMetricFamily("postroom_queue_paused", "1 where nobody may claim.", labels=("queue",)),
     }

@@ -66,6 +66,11 @@ class Session:
         """A job that is there before the call, as the app behind the proxy sees it."""
         return self.app.job(self.beside.using("fine", **{"job_id": "j", **options}).enqueue(1).id)
 
+    def keyed(self, *, behind: bool = False) -> Job[Any]:
+        """Two jobs of a key, as the app behind the proxy sees them: the first, or the one behind it."""
+        first, second = (self.one(job_id=job_id, key="k") for job_id in "jk")
+        return second if behind else first
+
     def ended(self) -> Job[Any]:
         """A finished one."""
         found = self.one()
@@ -126,6 +131,13 @@ class Session:
             self.beside.enqueue(("fine", "again", "broken")[n % 3], n)
         LocalWorker(self.app, ["default"], concurrency=1, burst=True).run()
         return sorted(self.runs)
+
+    def burst_keyed(self) -> list[tuple[str, int]]:
+        """The same of one key: in order, whatever is lost."""
+        for n in range(9):
+            self.beside.enqueue(("fine", "again", "broken")[n % 3], n, key="k")
+        LocalWorker(self.app, ["default"], concurrency=2, burst=True).run()
+        return self.runs
 
     def told(self) -> int:
         """Tell a hook of the dead letters, behind the proxy; how many of its jobs there are. In two rounds: whose reply
@@ -265,12 +277,27 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     yield "Queue.__len__", lambda s: (s.one(), s.app.queue("default"))[1], len
     yield "Postroom.events", Session.recorded, lambda events: [event.jobs[0] for event in events]
     yield "Postroom.events async", Session.recorded, lambda events: asyncio.run(_heard(events))
+    yield from _keyed()
     yield from _desk()
     yield "Tell.do", lambda s: s, Session.told
     yield "judge, deliver", lambda s: (s.buried(), s)[1], Session.alerted
     yield "Broker.ping", lambda s: s.app.broker, Broker.ping
     yield "all async", lambda s: s, lambda s: asyncio.run(_all_async(s))
     yield "LocalWorker.run", lambda s: s, Session.burst
+
+
+def _keyed() -> Iterator[tuple[str, Prepare, Call]]:
+    """What has a key, or waits for it."""
+    first: Prepare = lambda s: s.app.using("fine", key="k")  # noqa: E731
+    behind: Prepare = lambda s: (s.keyed(), first(s))[1]  # noqa: E731
+    yield "Prepared.enqueue key", first, lambda p: p.enqueue(1)
+    yield "Prepared.aenqueue key, behind others", behind, lambda p: asyncio.run(p.aenqueue(1))
+    yield "Prepared.enqueue_many key, behind others", behind, lambda p: p.enqueue_many([(n,) for n in range(5)])
+    yield "Postroom.enqueue key", lambda s: s.app, lambda app: app.enqueue("fine", 1, queue="q", key="k", delay=60)
+    for what, prepare in ((" with a key", Session.keyed), (" waits for its key", lambda s: s.keyed(behind=True))):
+        yield f"Job.cancel{what}", prepare, Job.cancel
+        yield f"Job.delete{what}", prepare, Job.delete
+    yield "LocalWorker.run keyed", lambda s: s, Session.burst_keyed
 
 
 def _desk() -> Iterator[tuple[str, Prepare, Call]]:

@@ -37,7 +37,7 @@ _ROLES = {
     "tests.fault.producer": "producer",
 }
 _ALL_ROLES = {*_ROLES.values(), "aproducer", "duty"}
-_DUTIES = {f"postroom-{duty}" for duty in ("promote", "cron", "recover", "retain", "tell")}
+_DUTIES = {f"postroom-{duty}" for duty in ("promote", "offer", "cron", "recover", "retain", "tell")}
 _NAMES = {script.sha: script.name for script in SCRIPTS.values()}
 
 
@@ -170,16 +170,9 @@ class _Strike:
         if action == "kill":
             for child in descendants(os.getpid()):  # what it would begin after its line would be unexplained
                 os.kill(child, signal.SIGSTOP)
-        write_now(self._history.folder, number.name, [os.getpid(), *descendants(os.getpid())])
+        self._history.faults(number.name, [os.getpid(), *descendants(os.getpid())], sync=False)
         # To this thread: any may take what is sent to the process, and until that one runs, this one would go on.
         signal.pthread_kill(threading.get_ident(), number)
-
-
-def write_now(folder: Path, what: str, pids: Sequence[int]) -> None:
-    """Fault lines, without History's wait for the disk: between the line and the stroke nothing may begin."""
-    at = time.time()
-    with (folder / "faults").open("ab", buffering=0) as file:
-        file.write("".join(f"{what} {pid} {at:.6f}\n" for pid in pids).encode())
 
 
 def _tell_of_kills(history: History) -> None:
@@ -189,7 +182,7 @@ def _tell_of_kills(history: History) -> None:
     def told(process: WorkerProcess) -> None:
         for job in process.killed_for:
             history.overdue(job.id, job.token)
-        write_now(history.folder, "overdue", [process.pid, *descendants(process.pid)])
+        history.faults("overdue", [process.pid, *descendants(process.pid)], sync=False)
         kill(process)
 
     WorkerProcess.kill = told  # type: ignore[method-assign, assignment]

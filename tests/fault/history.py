@@ -12,6 +12,8 @@ FOLDER = "FAULT_FOLDER"
 SKEW = "FAULT_SKEW"
 """The variable that tells a process by how many seconds its clock is wrong; the history's is right all the same."""
 
+_END = ";"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -25,6 +27,20 @@ class Run:
     parent: int
     """The process that started this one: what strikes it strikes both."""
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a handler of a job with a key: it started, ended, or failed."""
+
+    what: str
+    key: str
+    number: int
+    """Which job of its key it is, in order of enqueue; the first is 0."""
+    job_id: str
+    pid: int
+    parent: int
+    """As of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,11 @@ class Event:
 
 
 class History:
-    """Written by any number of processes at once: a line is one write at the end of a file."""
+    """Written by any number of processes at once: a line is one write at the end of a file.
+
+    A process that is killed as it writes may leave a part of its line, for a file system may end a write at the end of
+    a page (ext4 does). So a line says where it begins and where it ends, and a part of one was not written.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,11 +81,11 @@ class History:
 
     def acked(self, *job_ids: str) -> None:
         """These were acknowledged to their producer."""
-        self._write("acked", "".join(f"{job_id} {_now():.6f}\n" for job_id in job_ids))
+        self._write("acked", *(f"{job_id} {_now():.6f}" for job_id in job_ids))
 
     def run(self, what: str, job_id: str, token: int, attempt: int) -> None:
         """A handler of this process started, ended or failed."""
-        self._write("runs", f"{what} {job_id} {token} {attempt} {os.getpid()} {os.getppid()} {_now():.6f}\n")
+        self._write("runs", f"{what} {job_id} {token} {attempt} {os.getpid()} {os.getppid()} {_now():.6f}")
 
     def fault(self, what: str, pid: int = 0, at: float | None = None) -> None:
         """Something is broken now, or mended. Written before it is done, so that no effect is older than its cause.
@@ -73,31 +93,40 @@ class History:
         Args:
             at: when it was, where it is only learnt of later.
         """
-        self._write("faults", f"{what} {pid} {_now() if at is None else at:.6f}\n")
+        self._write("faults", f"{what} {pid} {_now() if at is None else at:.6f}")
 
-    def faults(self, what: str, pids: Sequence[int]) -> None:
-        """`fault` of several processes at once."""
-        self._write("faults", "".join(f"{what} {pid} {_now():.6f}\n" for pid in pids))
+    def faults(self, what: str, pids: Sequence[int], *, sync: bool = True) -> None:
+        """`fault` of several processes at once.
+
+        Args:
+            sync: False: do not wait for the disk, for between the line and the stroke nothing may begin.
+        """
+        self._write("faults", *(f"{what} {pid} {_now():.6f}" for pid in pids), sync=sync)
 
     def overdue(self, job_id: str, token: int) -> None:
         """The process that runs this job is killed for it, which is a failed attempt: its handler cannot say so."""
-        self._write("overdue", f"{job_id} {token}\n")
+        self._write("overdue", f"{job_id} {token}")
+
+    def order(self, what: str, key: str, number: int, job_id: str) -> None:
+        """A handler of this process started, ended or failed with the job of this key that was enqueued as `number`."""
+        self._write("order", f"{what} {key} {number} {job_id} {os.getpid()} {os.getppid()}")
 
     def event(self, what: str, job_ids: list[str]) -> None:
         """A transition was heard of."""
-        self._write("events", "".join(f"{what} {job_id} {_now():.6f}\n" for job_id in job_ids))
+        self._write("events", *(f"{what} {job_id} {_now():.6f}" for job_id in job_ids))
 
     def note(self, name: str, text: str) -> None:
         """A line of a case's own."""
-        self._write(name, f"{text}\n")
+        self._write(name, text)
 
-    def _write(self, name: str, text: str) -> None:
-        if not text:
+    def _write(self, name: str, *lines: str, sync: bool = True) -> None:
+        if not lines:
             return
         if name not in self._files:
             self._files[name] = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        os.write(self._files[name], text.encode())
-        os.fdatasync(self._files[name])
+        os.write(self._files[name], "".join(f"\n{line}{_END}" for line in lines).encode())
+        if sync:
+            os.fdatasync(self._files[name])
 
     # Reading -------------------------------------------------------------------------------------------------------
 
@@ -108,6 +137,10 @@ class History:
     def all_runs(self) -> list[Run]:
         """What handlers did, in that order."""
         return [Run(w[0], w[1], int(w[2]), int(w[3]), int(w[4]), int(w[5]), float(w[6])) for w in self._lines("runs")]
+
+    def all_steps(self) -> list[Step]:
+        """What handlers of jobs with keys did, in that order."""
+        return [Step(w[0], w[1], int(w[2]), w[3], int(w[4]), int(w[5])) for w in self._lines("order")]
 
     def all_faults(self) -> list[Fault]:
         """What was broken, in that order."""
@@ -124,7 +157,8 @@ class History:
     def notes(self, name: str) -> list[str]:
         """A case's own lines, in that order."""
         path = self.folder / name
-        return path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text().split("\n") if path.exists() else []
+        return [line.removesuffix(_END) for line in lines if line.endswith(_END)]
 
     def _lines(self, name: str) -> Iterator[list[str]]:
         for line in self.notes(name):

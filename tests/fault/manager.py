@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-from tests.fault.failpoint import FIRED, POINT, descendants, write_now
+from tests.fault.failpoint import FIRED, POINT, descendants
 from tests.fault.trial import PROGRAM, Trial
 from tests.integration.programs import Process
 
@@ -84,7 +84,7 @@ class Manager:
             return
         pids = [self.struck, *descendants(self.struck)]
         # Again and again: what a stopped pool's processes begin is interrupted, too, when their leases end.
-        write_now(self._trial.history.folder, "stands", pids)
+        self._trial.history.faults("stands", pids, sync=False)
         stood = time.monotonic() - self._began
         leased = any(f"-{self.pools[0].pid}-" in process for process in self._leases())
         if (stood > STOPPED and not leased and (self._trial.at_rest() or stood > 8)) or stood > LATEST:
@@ -92,7 +92,7 @@ class Manager:
             try:
                 os.kill(self.struck, signal.SIGCONT)
             except ProcessLookupError:
-                write_now(self._trial.history.folder, "late", [self.struck])
+                self._trial.history.faults("late", [self.struck], sync=False)
 
     def _leases(self) -> list[str]:
         """The worker processes with a lease. Their names end with their pool's process id and a random part."""

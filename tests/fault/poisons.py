@@ -12,7 +12,6 @@ import sys
 import time
 
 from postroom.jobs.context import current
-from tests.fault.failpoint import write_now
 from tests.fault.program import app, history, recorded
 
 BOUND = 2_000_000_000
@@ -23,9 +22,7 @@ def _starts(fault: str = "") -> None:
     job = current.get()
     history.run("start", job.id, job.fence, job.attempt)
     if fault:
-        write_now(
-            history.folder, fault, [os.getpid()]
-        )  # its neighbours may begin until it strikes: no wait for the disk
+        history.faults(fault, [os.getpid()], sync=False)  # its neighbours may begin until it strikes
     else:
         history.run("fail", job.id, job.fence, job.attempt)  # its process is killed for it, and cannot write any more
 
@@ -58,7 +55,7 @@ def swell() -> None:
     taken = []
     while True:
         taken.append(b"x" * 10_000_000)
-        write_now(history.folder, "out-of-memory", [os.getpid()])  # it takes a while
+        history.faults("out-of-memory", [os.getpid()], sync=False)  # it takes a while
 
 
 @app.task(name="swell_in_bounds", isolate=True)

@@ -12,7 +12,7 @@ from postroom import Burial, Postroom, Retry
 from postroom.jobs.context import current
 from tests.fault.failpoint import arm
 from tests.fault.history import SKEW, History
-from tests.fault.unfenced import unfence_if_asked
+from tests.fault.unfenced import unfence_if_asked, unlock_if_asked
 
 if SKEW in os.environ:
     true_time, skew = time.time, float(os.environ[SKEW])
@@ -20,7 +20,8 @@ if SKEW in os.environ:
 
 
 unfence_if_asked()
-app = Postroom()
+unlock_if_asked()
+app = Postroom(unknown_task_ttl=600)
 history = History.from_environ()
 arm(history)
 
@@ -74,6 +75,19 @@ def eager(fails: int) -> None:
     with recorded():
         if current.get().attempt <= fails:
             raise ConnectionError("as told")
+
+
+@app.task(name="ordered", retry=Retry(stop=stop_after_attempt(5), wait=wait_fixed(0.1)))
+def ordered(key: str, number: int, fails: int = 0, seconds: float = 0.0) -> None:
+    """One of the jobs of a key. Raises in its first `fails` attempts."""
+    job_id = current.get().id
+    with recorded():
+        history.order("start", key, number, job_id)
+        time.sleep(seconds)
+        if current.get().attempt <= fails:
+            history.order("fail", key, number, job_id)
+            raise ConnectionError("as told")
+        history.order("end", key, number, job_id)
 
 
 @app.on_dead(name="tell", queue="nobody's")

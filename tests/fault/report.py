@@ -1,4 +1,4 @@
-"""The fault table: one row for each case, its verdicts added up, in Markdown."""
+"""The fault table: one row for each case, its verdicts added up, in Markdown; and the README's, a row for each kind."""
 
 import platform
 from collections.abc import Sequence
@@ -9,7 +9,31 @@ from pathlib import Path
 from benchmarks.machine import machine
 from tests.fault.verdict import Verdict
 
-FOLDER = Path(__file__).parents[2] / "docs" / "faults"
+README = Path(__file__).parents[2] / "README.md"
+FOLDER = README.parent / "docs" / "faults"
+BEGIN, END = "<!-- faults: written by `make fault ARGS=--save` -->\n", "<!-- end of faults -->\n"
+KINDS = {
+    "a process is killed, stopped or cut off at each command": ("points",),
+    "each call of each script fails": ("lines",),
+    "requests and replies are lost, late, or unanswered": ("replies", "half_open"),
+    "kill -9 of a worker process every half second": ("storm",),
+    "a pool dies, or a whole host": ("pool killed", "host lost"),
+    "processes stand still for three leases": ("child stopped", "pool stopped", "group stopped"),
+    "deploys under load, of three versions in every order": ("deploy", "slow first", "versions", "upgrade"),
+    "jobs that kill or hang their process": ("poison",),
+    "payloads made wrong, in every codec": ("fuzz",),
+    "schedulers are killed and stopped, their clocks apart": ("cron", "clocks"),
+    "kill -9 among jobs that have keys": ("keys",),
+    "the server is killed, paused, full, forgets its scripts": ("restart", "pause", "maxmemory", "flush"),
+    "made-up sequences of calls, compared with a model": ("model",),
+    "*control:* plain RQ 3.0, struck likewise": ("control RQ",),
+    "*control:* ours with a check taken out": ("control", "keys: control"),
+}
+"""Kinds of cases, each with how the names of its cases begin; a case is of the kind with the longest such beginning."""
+KIND_HEAD = """\
+| what is broken | acknowledged | lost | completed twice | ran again | slowest recovery |
+|---|--:|--:|--:|--:|--:|
+"""
 HEAD = """\
 | case | trials | acknowledged | lost | completed twice | ran again | recovery p50 | p99 | slowest |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -29,7 +53,31 @@ def save(verdicts: Sequence[Verdict], about: str) -> Path:
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     told = f"{date} · {machine()} · Python {platform.python_version()} · {about}"
     path.write_text(f"# What was broken, and what came of it\n\n{told}\n\n{table(verdicts)}")
+    before, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(f"{before}{BEGIN}{kinds(verdicts)}{END}{rest.partition(END)[2]}")
     return path
+
+
+def kinds(verdicts: Sequence[Verdict]) -> str:
+    """One row for each kind of case.
+
+    Raises:
+        KeyError: a case is of no kind.
+    """
+    found: dict[str, list[Verdict]] = {kind: [] for kind in KINDS}
+    begins = {begin: kind for kind, some in KINDS.items() for begin in some}
+    for one in verdicts:
+        begin = max((begin for begin in begins if one.case.startswith(begin)), key=len, default=one.case)
+        found[begins[begin]].append(one)
+    return KIND_HEAD + "".join(_kind(kind, some) for kind, some in found.items() if some)
+
+
+def _kind(kind: str, some: Sequence[Verdict]) -> str:
+    red = " **RED**" if any(one.red for one in some) else ""
+    sums = (sum(one.lost for one in some), sum(one.duplicate_completions for one in some))
+    cells = [f"{kind}{red}", f"{sum(one.acked for one in some):,}", *map(str, sums)]
+    cells += [f"{sum(one.duplicate_runs for one in some):,}", _seconds([one.recover_max for one in some])]
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _row(case: str, some: Sequence[Verdict]) -> str:

@@ -21,7 +21,7 @@ PLACE_OF = {
 }
 """The one place of a job, by its status."""
 _SETS = {"scheduled", "deferred", "finished", "failed", "canceled"}
-_KEPT = {"token", "swept", "paused", "schemas", "dead", "hooks", "tasks", "turn", "schedule", "ticks"}
+_KEPT = {"token", "swept", "paused", "schemas", "dead", "hooks", "tasks", "turn", "schedule", "ticks", "came"}
 """Our keys that outlive all jobs."""
 
 
@@ -53,7 +53,8 @@ class Scan:
         """
         for job_id, fields in self.hashes.items():
             status, found = fields.get("status", "none"), self.places.get(job_id, [])
-            if found != [PLACE_OF.get(status, "nowhere")]:
+            right = [PLACE_OF.get(status, "nowhere")]
+            if found != right and (status, found) != ("scheduled", ["declined"]):
                 yield f"job {job_id} is {status} and stands in {', '.join(found) or 'no place'}"
             elif resting and status == "started":
                 yield f"job {job_id} is started and nobody runs it"
@@ -114,6 +115,9 @@ def _look_at_ours(client: Any, name: str, key: str, found: Scan) -> None:
     elif kind == "held":
         held = [field.decode() for field in client.hkeys(key) if not field.startswith(b"@")]
         found.leases += [f"{rest} ({', '.join(held[:3])})"] if held else [rest]
+    elif kind == "declined":
+        for job_id in client.zrange(key, 0, -1):
+            found.places[job_id.decode()].append("declined")
     elif kind == "gone":
         found.gone.add(rest)
         if client.ttl(key) < 0:

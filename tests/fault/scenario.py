@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from postroom.jobs.errors import DuplicateJob
 from postroom.jobs.job import Job
@@ -37,6 +38,16 @@ class Scenario:
         history.acked(app.enqueue("broken", queue=self.third).id)
         history.acked(app.enqueue("work", queue=self.third, delay=0.3).id)
 
+    def keyed(self) -> None:
+        """Jobs of one key, on all queues: one fails at first, one is put off, one is canceled and one deleted."""
+        for queue, task, args in ((self.first, "flaky", (1,)), (self.second, "work", ()), (self.third, "broken", ())):
+            history.acked(app.using(task, queue=queue, key="k").enqueue(*args).id)
+        history.acked(app.using("work", queue=self.first, key="k", delay=0.3).enqueue().id)
+        self.named("keyed-deleted", "work", self.second, delay=3600.0, key="k").delete()
+        canceled = self.named("keyed-canceled", "work", self.first, delay=3600.0, key="k")
+        canceled.cancel()
+        history.acked(canceled.id, *app.using("work", queue=self.second, key="k").enqueue_many([()] * 2))
+
     def canceled(self) -> None:
         """Most likely while it is queued: the pool has only just been started."""
         job = self.named("canceled-queued", "work", self.second)
@@ -46,6 +57,14 @@ class Scenario:
     def deleted(self) -> None:
         """Not acknowledged: nobody must find it any more."""
         self.named("deleted", "work", self.first, delay=3600.0).delete()
+
+    def declined(self) -> None:
+        """Not acknowledged: no worker has its code, and it is deleted where it waits for one."""
+        job = self.named("declined", "of_other_code", self.first)
+        end = time.monotonic() + 20
+        while job.status() in {"queued", "started"} and time.monotonic() < end:
+            time.sleep(0.05)
+        job.delete()
 
     def overrunning(self) -> None:
         """Jobs for the pool to settle."""
@@ -65,10 +84,10 @@ class Scenario:
         job.cancel()
         history.acked(job.id)
 
-    def named(self, job_id: str, task: str, queue: str, *args: object, delay: float = 0.0) -> Job[object]:
+    def named(self, job_id: str, task: str, queue: str, *args: object, **options: Any) -> Job[object]:
         """A job under this id, made now or by the process before this one."""
         try:
-            return app.using(task, queue=queue, job_id=job_id, delay=delay).enqueue(*args)
+            return app.using(task, queue=queue, job_id=job_id, **options).enqueue(*args)
         except DuplicateJob:
             return app.job(job_id)
 
@@ -78,7 +97,7 @@ def main(queues: Sequence[str]) -> None:
     scenario = Scenario(queues)
     steps: tuple[Callable[[], None], ...] = (
         *(scenario.ordinary, scenario.failing, scenario.canceled, scenario.deleted, scenario.interrupted),
-        *(scenario.behind, scenario.overrunning),
+        *(scenario.keyed, scenario.behind, scenario.declined, scenario.overrunning),
     )
     path = history.folder / DONE
     done = path.read_text().split() if path.exists() else []

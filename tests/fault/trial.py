@@ -62,8 +62,13 @@ class Trial:
     # Processes -----------------------------------------------------------------------------------------------------
 
     def pool(self, *arguments: str, **environ: str) -> Process:
-        """Start `postroom worker` on all queues, and wait until it takes jobs."""
-        return self._program.worker(self.program, *self.queues, *arguments, **{**self.environ, **environ})
+        """Start `postroom worker` on all queues, and wait until it takes jobs.
+
+        By weight: in strict order a job that comes back to the last queue waits for all jobs of those before it, and
+        how long that takes would tell nothing of recovery.
+        """
+        takes = [f"{queue}:1" for queue in self.queues]
+        return self._program.worker(self.program, *takes, *arguments, **{**self.environ, **environ})
 
     def start(self, *arguments: str, **environ: str) -> Process:
         """Start Python with these arguments, as part of the case."""
@@ -128,6 +133,7 @@ class Trial:
                 pipe.llen(keys.queue(queue))
                 pipe.zcard(keys.wip(queue))
                 pipe.zcard(keys.scheduled(queue))
+                pipe.zcard(keys.deferred(queue))
             return not any(pipe.execute())
 
     def finish(self, *pools: Process, seconds: float = 60, within: float | None = None) -> Verdict:

@@ -1,4 +1,7 @@
-"""Our scripts with a check taken out, for the controls: any process may settle any claim, or set any tick."""
+"""Our scripts with a check taken out, for the controls.
+
+Any process may settle any claim, or set any tick; every job of a key is the first of its line.
+"""
 
 import os
 import re
@@ -11,7 +14,10 @@ UNSWAPPED, IDLE, DAWDLES = "FAULT_UNSWAPPED", "FAULT_IDLE", "FAULT_DAWDLES"
 """Variables of the case `cron`: `tick` sets the next tick, whoever set it meanwhile; this process does not tick,
 or only after a pause.
 """
+UNLOCKED = "FAULT_UNLOCKED"
+"""The variable of the case `keys`: nobody waits for a key."""
 _GUARDS = re.compile(r"^if .* then return '(ALREADY|STALE)' end$", re.MULTILINE)
+_FIRST = re.compile(r"^local function is_first\(.*?^end$", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^local function fence\(.*?^end$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,3 +42,11 @@ def unswap_if_asked() -> None:
         source, taken_out = _GUARDS.subn("", SCRIPTS["tick"].source)
         assert taken_out == 2
         SCRIPTS["tick"] = Script.parse("tick", source)
+
+
+def unlock_if_asked() -> None:
+    """Take the lock of the keys out of `enqueue_keyed`, as the environment says."""
+    if os.environ.get(UNLOCKED):
+        source, taken_out = _FIRST.subn("local function is_first() return true end", SCRIPTS["enqueue_keyed"].source)
+        assert taken_out == 1
+        SCRIPTS["enqueue_keyed"] = Script.parse("enqueue_keyed", source)

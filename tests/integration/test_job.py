@@ -155,7 +155,7 @@ def test_a_deleted_job_is_forgotten_wherever_it_stood(tasks: Postroom, client: A
     assert all(asyncio.run(job.adelete()) for job in waiting)
     assert not any(job.delete() for job in ended)
     burst(tasks)
-    passing = (b"postroom:gone:", b"postroom:tasks:")
+    passing = (b"postroom:gone:", b"postroom:tasks:", b"postroom:came:")
     left = {key.decode() for key in client.scan_iter() if not key.startswith(passing)}
     assert left <= {"rq:queues", "postroom:token", "postroom:swept", "postroom:dead"}
     assert [job.status() for job in ended + waiting] == [None] * 4

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.lua.table import AT, Call, Row, Table, Then, ZSet, lasting
+from tests.lua.table import AT, Call, FromNow, Row, Table, Then, ZSet, lasting
 
 LEASE: dict[str, Any] = {"postroom:leases": ZSet(w1=1001)}
 
@@ -12,7 +12,12 @@ LEASE: dict[str, Any] = {"postroom:leases": ZSet(w1=1001)}
 def announce(*tasks: str, queues: str = "q r", **fields: Any) -> Call:
     """One call, of process w1; it stands for 480 s."""
     flat = [part for pair in fields.items() for part in pair]
-    return Call("announce", {"queue_names": queues, "ttl": 480, "count": len(flat)}, [*flat, *tasks])
+    return Call("announce", {"queue_names": queues, "ttl": 480, "rarely": 300, "count": len(flat)}, [*flat, *tasks])
+
+
+def came(*queues: str) -> dict[str, Any]:
+    """To these its code is new."""
+    return {f"postroom:came:{queue}": lasting(300, "1000") for queue in queues}
 
 
 def said(queues: str = "q r", **fields: Any) -> Any:
@@ -34,6 +39,7 @@ ROWS = (
                 "rq:workers:q": {"rq:worker:w1"},
                 "rq:workers:r": {"rq:worker:w1"},
                 "postroom:tasks:d1": lasting(480, {"a", "b"}),
+                **came("q", "r"),
             },
         ),
         again=Then(1),
@@ -66,7 +72,59 @@ ROWS = (
         announce(queues="q"),
         Then(
             1,
-            {**LEASE, "rq:worker:w1": said("q"), "rq:workers": {"rq:worker:w1"}, "rq:workers:q": {"rq:worker:w1"}},
+            {
+                **LEASE,
+                "rq:worker:w1": said("q"),
+                "rq:workers": {"rq:worker:w1"},
+                "rq:workers:q": {"rq:worker:w1"},
+                **came("q"),
+            },
+        ),
+        again=Then(1),
+    ),
+    Row(
+        "another worker of the queue has the same code, and one of another queue: to that of the other only it is new",
+        {
+            **LEASE,
+            "rq:workers:q": {"rq:worker:w2", "rq:worker:rq"},
+            "rq:workers:r": {"rq:worker:w3", "rq:worker:w4"},
+            "rq:worker:w2": {"p:tasks": "d1"},
+            "rq:worker:w3": {"p:tasks": "d2"},
+            "rq:worker:w4": "oops",
+            "rq:worker:rq": {"queues": "q"},
+        },
+        announce("a"),
+        Then(
+            1,
+            {
+                **LEASE,
+                "rq:worker:w1": said(),
+                "rq:worker:w2": {"p:tasks": "d1"},
+                "rq:worker:w3": {"p:tasks": "d2"},
+                "rq:worker:w4": "oops",
+                "rq:worker:rq": {"queues": "q"},
+                "rq:workers": {"rq:worker:w1"},
+                "rq:workers:q": {"rq:worker:w1", "rq:worker:w2", "rq:worker:rq"},
+                "rq:workers:r": {"rq:worker:w1", "rq:worker:w3", "rq:worker:w4"},
+                "postroom:tasks:d1": lasting(480, {"a"}),
+                **came("r"),
+            },
+        ),
+        again=Then(1),
+    ),
+    Row(
+        "by the server's clock; of an older process by its name nothing is left",
+        {**LEASE, "rq:workers:q": {"rq:worker:w2"}},
+        Call("announce", {"queue_names": "q", "ttl": 480, "rarely": 300, "count": 2, "now": ""}, ["p:tasks", "d1"]),
+        Then(
+            1,
+            {
+                **LEASE,
+                "rq:worker:w1": said("q", **{"p:tasks": "d1"}),
+                "rq:workers": {"rq:worker:w1"},
+                "rq:workers:q": {"rq:worker:w1", "rq:worker:w2"},
+                "postroom:came:q": lasting(300, FromNow(0)),
+            },
         ),
         again=Then(1),
     ),

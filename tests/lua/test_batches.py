@@ -79,6 +79,7 @@ SETTLED: dict[str, tuple[Callable[[Postroom], list[str]], set[str]]] = {
     "bury": (lambda app: settle(app, "bury", 900, "", "D", 2, "p:reason", "R"), {"rq:failed:q", "postroom:dead"}),
     "retry": (lambda app: settle(app, "retry", 0, "back", "D", 2, "p:attempt", 1), {"rq:queue:q"}),
     "retry, later": (lambda app: settle(app, "retry", 60, "back", "D", 2, "p:attempt", 1), {"rq:scheduled:q"}),
+    "decline": (lambda app: settle(app, "decline", "shop.x", "", "task shop.x", 300), {"postroom:declined:q"}),
     "release": (lambda app: settle(app, "release"), {"rq:queue:q"}),
 }
 

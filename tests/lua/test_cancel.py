@@ -46,6 +46,21 @@ ROWS = (
         again=Then("canceled"),
     ),
     Row(
+        "declined: it no longer waits for a worker",
+        {"postroom:declined:q": ZSet(a=900, b=901), "rq:job:a": job("scheduled", p_waits="W")},
+        cancel(),
+        Then(
+            "scheduled",
+            {
+                "postroom:declined:q": ZSet(b=901),
+                "rq:job:a": job("canceled", p_waits="W", ended_at=AT),
+                "rq:canceled:q": ZSet(a=1000),
+            },
+            [event("canceled", "a")],
+        ),
+        again=Then("canceled"),
+    ),
+    Row(
         "deferred: it no longer waits for others",
         {"rq:deferred:r": ZSet(a=900, b=900), "rq:job:a": rq_job("deferred", origin="r")},
         cancel(),

@@ -30,6 +30,20 @@ ROWS = (
         for registry in ("scheduled", "deferred", "finished", "failed", "canceled")
     ),
     Row(
+        "declined: from those of its queue",
+        {"rq:job:a": job("scheduled"), "postroom:declined:q": ZSet(a=900, b=901), "postroom:declined:r": ZSet(a=900)},
+        DELETE,
+        Then(
+            1,
+            {
+                "postroom:declined:q": ZSet(b=901),
+                "postroom:declined:r": ZSet(a=900),
+                "postroom:gone:a": lasting(60, "delete-d1 "),
+            },
+        ),
+        again=Then(1),
+    ),
+    Row(
         "queued: its id stays on the list, where the claim will drop it; the tombstone keeps its nonce",
         {"rq:queue:q": ["a"], "rq:job:a": job("queued", p_nonce="n1")},
         DELETE,

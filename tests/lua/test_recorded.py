@@ -10,7 +10,7 @@ from tests.lua.rows import ROWS
 from tests.lua.table import Table, event
 from tests.lua.test_record import ON
 
-UNPUBLISHED = {"enqueued", "scheduled", "started", "progress", "released", *OTHERS}
+UNPUBLISHED = {"enqueued", "scheduled", "deferred", "started", "progress", "released", *OTHERS}
 """Of which nobody who waits for results need hear."""
 
 

@@ -44,6 +44,17 @@ ROWS = (
         again=Then(["ALREADY"]),
     ),
     Row(
+        "it was declined before: it waits for something else now",
+        {"rq:job:a": job("started", **CLAIM, p_waits="W")},
+        retry(failed("a")),
+        Then(
+            ["OK"],
+            {"rq:queue:q": ["a"], "rq:job:a": job("queued", **CLAIM, p_attempt=1, exc_info="T", enqueued_at=AT)},
+            [event("retried", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
         "at once, to the head",
         {"rq:queue:q": ["x"], "rq:job:a": job("started", **CLAIM, p_attempt=1)},
         retry(failed("a", where="front", attempt=2)),

@@ -12,7 +12,7 @@ FIELDS = ("status", "queued", "origin", "q", "created_at", "C", "p:type", "j")
 
 def tick(*, overlap: str = "allow", made: str = "1000.0", job_id: str = "j", **args: Any) -> Call:
     """One call: what was due at 1000 is due next at 1060.25."""
-    given = {"digest": "d", "due": "1000.0", "following": "1060.25", "run_at": "", "data": "[]", **args}
+    given = {"digest": "d", "due": "1000.0", "following": "1060.25", "run_at": "", "data": "[]", "key": "", **args}
     return Call("tick", {"overlap": overlap, "made": made, "id": job_id, **given}, FIELDS if job_id else ())
 
 

@@ -50,6 +50,11 @@ name = "nobody"
 no_worker = "1m"
 
 [[rule]]
+name = "stuck"
+needs_upgrade = "15m"
+queue = "mail"
+
+[[rule]]
 name = "silent"
 scheduler_silent = "30s"
 """
@@ -75,6 +80,7 @@ def test_all_that_it_may_say(tmp_path: Path) -> None:
         Rule("many die", "dead", 20, both, "mail", within=300),
         Rule("backlog", "oldest", 600, ("inside",), calm=0),
         Rule("nobody", "no_worker", 60, both),
+        Rule("stuck", "needs_upgrade", 900, both, "mail"),
         Rule("silent", "scheduler_silent", 30, both),
     )
     assert rules.webhooks == {
@@ -96,7 +102,7 @@ RULE = '[[rule]]\nname="r"\n'
         ("notify = [1]", ["notify=[1]"]),
         ('[[rule]]\noldest="1m"', ["rule number 1", "name=None"]),
         ('[[rule]]\nname=""\noldest="1m"', ["rule number 1", "name=''"]),
-        (RULE, ["rule 'r'", "dead, oldest, no_worker, scheduler_silent"]),
+        (RULE, ["rule 'r'", "dead, oldest, no_worker, needs_upgrade, scheduler_silent"]),
         (RULE + 'oldest="1m"\nno_worker="1m"', ["oldest and no_worker"]),
         (RULE + 'oldest="soon"', ["oldest", "'soon'"]),
         (RULE + "oldest=60", ["oldest=60", "str"]),
@@ -182,8 +188,9 @@ def test_it_fires_at_once_and_is_over_when_all_was_well_for_a_while() -> None:
     assert walk(rule, *found) == [False, True, True, True, True, True, True, False, True]
 
 
-def test_that_no_worker_lives_must_last() -> None:
-    rule = Rule("r", "no_worker", 10, calm=0)
+@pytest.mark.parametrize("kind", ["no_worker", "needs_upgrade"])
+def test_what_is_usual_between_two_deploys_must_last(kind: str) -> None:
+    rule = Rule("r", kind, 10, calm=0)
     found = [(1, BAD), (10, BAD), (10.5, GOOD), (11, BAD), (20, BAD), (21, BAD), (22, GOOD)]
     assert walk(rule, *found) == [False, False, False, False, False, True, False]
 
@@ -232,7 +239,7 @@ def block(language: str, beginning: str) -> str:
 def test_the_example_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPS_SECRET", SECRET)
     assert [rule.kind for rule in read(tmp_path, block("toml", "notify")).rules] == [
-        *("dead", "oldest", "no_worker", "scheduler_silent")
+        *("dead", "oldest", "no_worker", "needs_upgrade", "scheduler_silent")
     ]
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pydantic
 import pytest
 
-from postroom import ConfigError, message, upcast
+from postroom import ConfigError, InvalidMessage, downcast, message, upcast
 from postroom.jobs import contracts
 from postroom.jobs.codecs import JSON, MSGPACK, decode_call, encode_call
 from postroom.jobs.errors import DecodeError, TooNew
@@ -19,7 +19,7 @@ from postroom.jobs.signature import Signature
 
 @pytest.fixture(autouse=True)
 def nothing_else_declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    for registry in ("_contracts", "_by_class", "_steps"):
+    for registry in ("_contracts", "_by_class", "_steps", "_steps_down"):
         monkeypatch.setattr(contracts, registry, {})
 
 
@@ -122,6 +122,24 @@ def test_steps_are_chained_and_a_version_without_one_is_passed() -> None:
     assert read(signature(order), b'{"order.placed":[2,1]}', NEW)[0][0].amount == 150
 
 
+def test_a_step_that_leads_over_versions_leaves_out_the_steps_between() -> None:
+    @message("far", version=20_261_126)
+    class Far(TypedDict):
+        way: str
+
+    for old, new in (
+        (1, 20_000_000),
+        (2, 3),
+        (19_999_999, 20_000_001),
+        (20_000_000, 20_261_126),
+        (20_261_126, 30_000_000),
+    ):
+        upcast("far", old, new)(lambda one, old=old: {"way": f"{one['way']} {old}"})
+    for version, way in ((1, " 1 20000000"), (2, " 2 19999999"), (3, " 19999999"), (20_000_001, ""), (20_261_125, "")):
+        stamped = msgspec.json.encode({"far": (version, 1)})
+        assert read(signature(Far), stamped, {"way": ""}) == (({"way": way},), {})
+
+
 def test_our_own_version_and_one_that_nobody_told_are_taken_as_they_are() -> None:
     order, _ = classes()
     found = signature(order)
@@ -188,7 +206,18 @@ def test_a_step_does_not_change_what_others_see() -> None:
     assert document == OLD
 
 
-@pytest.mark.parametrize("stamped", [b"{", b"[]", b'{"order.placed":1}', b'{"order.placed":[1]}', b"\xff"])
+@pytest.mark.parametrize(
+    "stamped",
+    [
+        b"{",
+        b"[]",
+        b'{"order.placed":1}',
+        b'{"order.placed":[0,0]}',
+        b'{"order.placed":[-9000000000,1]}',
+        b'{"order.placed":[1]}',
+        b"\xff",
+    ],
+)
 def test_a_stamp_that_tells_nothing(stamped: bytes) -> None:
     order, _ = classes()
     with pytest.raises(DecodeError, match="p:messages="):
@@ -202,6 +231,11 @@ def test_a_stamp_that_tells_nothing(stamped: bytes) -> None:
         (lambda: message("m", version=0), "version=0"),
         (lambda: message("m", version="2"), "version='2'"),  # type: ignore[arg-type]
         (lambda: message("m", version=2, min_reader=3), "min_reader=3"),
+        (lambda: message("m", version=2, writes=3), "writes=3"),
+        (lambda: message("m", reserved="total"), "reserved='total'"),
+        (lambda: message("m", reserved=[""]), r"reserved=\[''\]"),
+        (lambda: downcast("m", 1, 2), r"@downcast\('m', 1, 2\): give two versions, the newer one first"),
+        (lambda: [downcast("m", 2, 1)(step) for step in (dict, sorted)], "two steps lead on from 'm' 2"),  # type: ignore[type-var]
         (lambda: message("m")(lambda: None), "is for a class"),  # type: ignore[type-var]
         (lambda: upcast("m", 2, 2), r"@upcast\('m', 2, 2\): give two versions"),
         (lambda: [message("m")(kind) for kind in (Kind, pydantic.BaseModel)], "two messages are called 'm'"),
@@ -211,6 +245,101 @@ def test_a_stamp_that_tells_nothing(stamped: bytes) -> None:
 def test_a_bad_declaration_is_named(declare: Any, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         declare()
+
+
+def written(found: Signature, *args: Any) -> tuple[bytes, bytes]:
+    """What is written of a call, and its stamp."""
+    batch = batch_of_one("t", args, {}, Options(), 1_000_000, signature=found)
+    return batch.jobs[2], batch.fields[batch.fields.index("p:messages") + 1]
+
+
+def two(writes: int | None = 1) -> Any:
+    """A message whose producers write its first version while readers of that live."""
+
+    @message("two", version=3, min_reader=3, writes=writes)
+    @dataclass
+    class Two:
+        cents: int
+        note: str = ""
+
+    downcast("two", 3, 1)(lambda new: {"amount": new["cents"] / 100})
+    upcast("two", 1, 3)(lambda old: {"cents": round(old["amount"] * 100)})
+    return Two
+
+
+def test_producers_may_write_an_older_version_while_its_readers_live() -> None:
+    kind = two()
+    found = signature(list[kind] | None)  # type: ignore[valid-type]
+    old = (b'["t",null,[[{"amount":1.5}]],{}]', b'{"two":[1,1]}')
+    assert written(found, [kind(150, "x")]) == old
+    assert written(found, [{"cents": 150}]) == old
+    assert found.read(old[0], [[{"amount": 1.5}]], {}, old[1]) == (([kind(150)],), {})
+    with pytest.raises(InvalidMessage, match="cents"):
+        written(found, [{"amount": 1.5}])
+    whole = two(writes=None)
+    assert written(signature(whole), whole(150)) == (
+        b'["t",null,[{"cents":150,"note":""}],{}]',
+        b'{"two":[3,3]}',
+    )
+
+
+def test_a_step_down_that_fails_is_told_in_the_producer() -> None:
+    @message("broken", version=2, writes=1)
+    @dataclass
+    class Broken:
+        id: int
+
+    @downcast("broken", 2, 1)
+    def fail(document: dict[str, Any]) -> dict[str, Any]:
+        raise KeyError(document["id"])
+
+    with pytest.raises(InvalidMessage, match="t: broken 2: the step to 1 raised KeyError: 7"):
+        written(signature(Broken), Broken(7))
+
+
+class Plain(Enum):
+    WEB = "web"
+    UNKNOWN = "unknown"
+
+
+class Closed(Enum):
+    WEB = "web"
+
+
+def test_a_value_that_an_enum_does_not_know_is_its_member_unknown_wherever_it_stands() -> None:
+    @dataclass
+    class Sale:
+        kind: Plain
+        kinds: dict[str, list[Plain | None]]
+
+    document = {"kind": "fax", "kinds": {"a": ["web", None, "telex"]}}
+    expected = Sale(Plain.UNKNOWN, {"a": [Plain.WEB, None, Plain.UNKNOWN]})
+    assert read(signature(Sale), None, document)[0] == (expected,)
+    assert read(signature(Plain | None), None, "fax")[0] == (Plain.UNKNOWN,)
+    assert read(signature(Plain, "given"), None, a="fax")[1] == {"a": Plain.UNKNOWN}
+    with pytest.raises(ValueError, match="fax"):
+        Plain("fax")  # the class itself is as it was
+    for kind, value in ((Closed, "fax"), (Plain, 1.5), (Plain, ["web"]), (Sale, {"kind": "fax"})):
+        with pytest.raises(DecodeError):
+            read(signature(kind), None, value)
+
+
+def test_a_producer_may_not_send_what_its_own_enum_does_not_know() -> None:
+    with pytest.raises(InvalidMessage, match="what: invalid enum value 'fax'"):
+        batch_of_one("t", ["fax"], {}, Options(), 1_000_000, signature=signature(Plain))
+
+
+class Tree(TypedDict):
+    leaves: "list[Tree]"
+
+
+def test_what_is_nested_too_deeply_is_told_so() -> None:
+    message("tree", version=2)(Tree)
+    deep: Any = {"leaves": []}
+    for _ in range(400):
+        deep = {"leaves": [deep]}
+    with pytest.raises(DecodeError, match="nested too deeply"):
+        read(signature(dict[str, Tree]), b'{"tree":[1,1]}', {"a": deep})
 
 
 def test_a_module_that_is_imported_under_two_names_declares_once() -> None:

@@ -11,6 +11,7 @@ from postroom.contracts.breaks import Kind, Whom
 from postroom.contracts.judge import Judgement, Status, Wishes, judge, updated
 from postroom.contracts.lock import Lock
 from postroom.contracts.modes import Mode
+from postroom.contracts.schema import inlined
 from postroom.jobs.errors import ConfigError
 
 NAME = "order.placed"
@@ -55,10 +56,13 @@ class Message:
     name: str = NAME
     kind: str = "message"
     forgetful: bool = False
+    reserved: tuple[str, ...] = ()
+    down: Callable[[Any], Any] = field(default=dict)
 
     @property
     def schema(self) -> Any:
-        return msgspec.json.schema(self.of)
+        found = inlined(msgspec.json.schema(self.of))
+        return {**found, "x-reserved": list(self.reserved)} if self.reserved else found
 
     def decode(self, document: Any) -> Any:
         return msgspec.convert(document, self.of)
@@ -71,6 +75,9 @@ class Message:
 
     def republish(self, document: Any) -> Any:
         return msgspec.to_builtins(self.decode(document)) if self.forgetful else document
+
+    def returned(self, document: Any) -> Any:
+        return self.down(document)
 
 
 def locked(*messages: Message, mode: Mode = Mode.FULL_TRANSITIVE) -> Lock:
@@ -155,6 +162,27 @@ def test_a_name_that_was_taken_away_comes_back_as_what_it_was_or_not_at_all(mode
     found = verdict(Message(V2, 3), lock)
     assert told(found) == {(Kind.RESERVED, "$.x", Whom.NEW, (1, 3))}
     assert verdict(Message(Text, 3), lock).status is Status.CHANGED
+
+
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.NONE])
+def test_a_reserved_name_comes_back_in_no_later_version(mode: Mode) -> None:
+    lock = locked(Message(V1, 1, reserved=("x", "y")), Message(V1, 2), mode=mode)
+    found = verdict(Message(V2, 3), lock)
+    assert {(one.kind, one.path, one.change) for one in found.breaks} == {
+        (Kind.RESERVED, "$.x", "version 1 reserves this name")
+    }
+    assert verdict(Message(V1, 3), lock).status is Status.CHANGED
+    here = verdict(Message(V2, 1, reserved=("x",)), Lock())
+    assert [one.change for one in here.breaks] == ["version 1 reserves this name"]
+
+
+def test_what_producers_write_in_an_older_version_is_read_again() -> None:
+    def lost(document: Any) -> Any:
+        del document["id"]
+        return document
+
+    found = verdict(Message(V1, 1, down=lost), Lock())
+    assert told(found) == {(Kind.SAMPLE, "$", Whom.NEW, ())}
 
 
 def test_a_mode_that_is_asked_for_is_locked() -> None:

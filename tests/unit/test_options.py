@@ -28,6 +28,10 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
         {"result_ttl": 0},
         {"result_ttl": -1},
         {"result_ttl": timedelta(hours=1)},
+        {"key": "customer:7"},
+        {"key": "Zoë/" + "x" * 124},
+        {"key": str.upper},
+        {"key": None},
     ],
 )
 def test_good_values_are_kept(options: dict[str, Any]) -> None:
@@ -55,6 +59,13 @@ def test_good_values_are_kept(options: dict[str, Any]) -> None:
         ({"timeout": float("nan")}, "timeout=nan"),
         ({"timeout": float("inf")}, "timeout=inf"),
         ({"timeout": 10**400}, "timeout=1000"),
+        ({"key": ""}, "key=''"),
+        ({"key": "x" * 129}, "key='xxx"),
+        ({"key": "customer 7"}, "without spaces"),
+        ({"key": "a\x00"}, "printable"),
+        ({"key": "customer-{id}"}, "without its f: write f'…', or key=lambda"),
+        ({"key": 7}, "key=7"),
+        ({"key": b"k"}, "key=b'k'"),
         ({"result_ttl": -2}, "result_ttl=-2"),
         ({"result_ttl": "day"}, "result_ttl='day'"),
         ({"result_ttl": 10**18}, "result_ttl=1000"),
@@ -96,3 +107,16 @@ def test_but_leaves_the_original_as_it_was() -> None:
 def test_durations() -> None:
     assert seconds(timedelta(milliseconds=1500)) == 1.5
     assert (whole_seconds(0.2), whole_seconds(3), whole_seconds(timedelta(milliseconds=1500))) == (1, 3, 2)
+
+
+def test_the_key_of_a_call() -> None:
+    made = Options(key=lambda customer, change="": f"c-{customer}{change}")
+    assert made.key_of((7,), {}) == "c-7"
+    assert made.key_of((), {"customer": 8, "change": "x"}) == "c-8x"
+    assert made.but(key="fixed").key_of((7,), {}) == "fixed"
+    assert made.but(key=None).key_of((7,), {}) == ""
+    assert Options(key=lambda *_: None).key_of((7,), {}) == ""
+    with pytest.raises(ConfigError, match="key=7: 1 to 128 printable"):
+        Options(key=lambda customer: customer).key_of((7,), {})
+    with pytest.raises(TypeError, match="takes 0 positional arguments"):
+        Options(key=lambda: "k").key_of((7,), {})

@@ -50,7 +50,7 @@ def test_what_a_batch_was_and_how_long_it_took(board: Board) -> None:
     found.count([ran(job(waited=0.02), 0.003), ran(job(waited=20.0), 9000.0)], ["OK", "OK"])
     found.count([ran(job(), 0.003)], ["STALE"])
     (row,) = rows(board).values()
-    assert row.outcomes == {"completed": 2, "retried": 0, "buried": 0, "released": 0, "stale": 1}
+    assert row.outcomes == {"completed": 2, "retried": 0, "buried": 0, "released": 0, "stale": 1, "declined": 0}
     assert row.took.counts == (*(0 if bound < 0.003 else 2 for bound in BOUNDS), 3)
     assert row.took.sum == pytest.approx(9000.006, abs=1e-5)
     assert row.waited.counts == (*(1 if bound < 0.02 else 2 if bound < 20 else 3 for bound in BOUNDS), 3)
@@ -64,7 +64,11 @@ def test_a_bound_is_part_of_its_bucket(board: Board) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "outcome"), [("complete", "completed"), ("retry", "retried"), ("bury", "buried"), ("release", "released")]
+    ("verb", "outcome"),
+    [
+        *(("complete", "completed"), ("retry", "retried"), ("bury", "buried"), ("release", "released")),
+        ("decline", "declined"),
+    ],
 )
 def test_every_verb_has_its_outcome(verb: str, outcome: str, board: Board) -> None:
     Tally(memory(board), ["mail"], ["send"]).count([Outcome(verb, job(), [])], ["ALREADY"])

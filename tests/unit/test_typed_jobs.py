@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from postroom import Postroom, Retry, Secret, Snooze, message
+from postroom import Postroom, Secret, message
 from postroom.jobs.codecs import encode_call
 from postroom.jobs.times import rq_time
 from postroom.workers.claimed import Claimed
@@ -97,34 +97,15 @@ class Order:
 def handler_of_orders(order: Order) -> None: ...
 
 
-@pytest.mark.parametrize(("age", "wait"), [(None, 300), (1, 5), (100, 25), (1e6, 300), (-50, 5)])
-def test_what_is_too_new_waits_the_longer_the_older_it_is(read: Read, age: float | None, wait: float) -> None:
-    made = None if age is None else rq_time(time.time() - age).encode()
-    stamped = {"messages": b'{"typed-jobs.order":[3,3]}', "created_at": made}
-    outcome = read(handler_of_orders, {"number": 1}, stored=stamped)
+def test_what_is_too_new_is_declined(read: Read) -> None:
+    outcome = read(handler_of_orders, {"number": 1}, stored={"messages": b'{"typed-jobs.order":[4,3]}'})
     assert isinstance(outcome, Outcome)
-    assert outcome.verb == "retry"
-    assert outcome.args[2] == pytest.approx(wait, abs=1)
-    assert outcome.args[6:] == [
-        "p:waits",
-        "message typed-jobs.order of version 3, which needs a reader of version 3: this worker's code has version 2",
-    ]
+    assert outcome.verb == "decline"
+    why = "message typed-jobs.order of version 4, which needs a reader of version 3"
+    assert outcome.args == ["job-1", 7, "typed-jobs.order", 3, why, 300]
 
 
-def test_a_job_that_was_declined_and_then_failed_waits_for_something_else(read: Read, runner: Runner) -> None:
-    stored = {"messages": b'{"typed-jobs.order":[2,2]}', "waits": b"message typed-jobs.order of version 2"}
-    ready = read(handler_of_orders, {"number": 1}, stored=stored, retry=Retry())
-    assert isinstance(ready, Ready)
-    assert ready.args == (Order(1),)
-    for error in (ConnectionError("no line"), Snooze(3)):
-        outcome = runner.raised(ready, error, time.time())
-        assert outcome.verb == "retry"
-        assert dict(zip(outcome.args[6::2], outcome.args[7::2], strict=True))["p:waits"] == ""
-    ready.job.waits = None
-    assert "p:waits" not in runner.raised(ready, Snooze(3), time.time()).args
-
-
-@pytest.mark.parametrize(("age", "verb"), [(1, "retry"), (80_000, "retry"), (90_000, "bury"), (None, "bury")])
+@pytest.mark.parametrize(("age", "verb"), [(1, "decline"), (86_200, "decline"), (90_000, "bury"), (None, "bury")])
 def test_an_unknown_task_waits_a_day(runner: Runner, age: float | None, verb: str) -> None:
     made = None if age is None else rq_time(time.time() - age).encode()
     nothing: dict[str, Any] = dict.fromkeys(("first_started", "timeout", "result_ttl"))
@@ -136,4 +117,5 @@ def test_an_unknown_task_waits_a_day(runner: Runner, age: float | None, verb: st
     if verb == "bury":
         assert field(outcome, "p:cause") == "unknown-task"
     else:
-        assert outcome.args[2:] == [pytest.approx(min(max(5, (age or 0) / 4), 300), abs=1), "back", b"", 0]
+        assert outcome.args[2:5] == ["nosuch", "", "task nosuch"]
+        assert outcome.args[5] == pytest.approx(86_400 - (age or 0), abs=1)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.history import Event, Fault, History, Run
+from tests.fault.cases.keys import EACH, out_of_order, unfinished
+from tests.fault.history import Event, Fault, History, Run, Step
 from tests.fault.scan import Scan
 from tests.fault.verdict import SLACK, Verdict, judge, runs_again
 
@@ -30,8 +31,8 @@ class Told:
         """The verdict."""
         history = self.history
         history.acked(*self.acked)
-        history._write("runs", "".join(f"{_line(run)}\n" for run in self.runs))
-        history._write("events", "".join(f"{e.what} {e.job_id} {e.at}\n" for e in self.events))
+        history._write("runs", *(_line(run) for run in self.runs))
+        history._write("events", *(f"{e.what} {e.job_id} {e.at}" for e in self.events))
         for fault in self.faults:
             history.fault(fault.what, fault.pid, fault.at)
         for job_id, token in self.overdue:
@@ -52,6 +53,14 @@ def test_what_a_death_explains_is_green(tmp_path: Path) -> None:
     verdict = Told(tmp_path).judged()
     assert verdict.red == []
     assert (verdict.acked, verdict.duplicate_runs, verdict.recover_max) == (1, 1, 0.3)
+
+
+def test_a_part_of_a_line_was_not_written(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    with (tmp_path / "runs").open("a") as runs:
+        runs.write("\nstart b 7 1 2136")  # killed, as it wrote
+    assert told.judged().red == []
+    assert [run.job_id for run in told.history.all_runs()] == ["a"] * 3
 
 
 def nothing_acked(told: Told) -> None:
@@ -199,3 +208,52 @@ def test_a_stop_explains_what_begins_when_it_is_over(faults: list[tuple[str, flo
     (again,) = runs_again(runs, [Fault(what, 11, at) for what, at in faults])
     assert (again.why is not None) == explained
     assert (again.before.token, again.after.token) == (7, 8)
+
+
+def steps(text: str) -> list[Step]:
+    """`start a0 1, end a0 1`: what, key and number, process; `9/5` is one that 9 started."""
+    words = [line.split() for line in text.split(", ")]
+    return [
+        Step(what, place[0], int(place[1:]), f"job-{place}", int(pid.split("/")[-1]), int(f"0{pid}".split("/")[0]))
+        for what, place, pid in words
+    ]
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "start a0 1, end a0 1, start a1 2, end a1 2, start b0 1",
+        "start a0 1, fail a0 1, start a0 2, end a0 2, start a1 1",
+        "start a0 9, start a0 2, end a0 2, start a1 1",
+        "start a0 9/5, start a0 2, end a0 2, start a1 1",
+        "start a0 9, end a0 9, start a0 2, end a0 2, start a1 1",
+        "start a0 1, end a0 1, start a1 9, start a2 1",
+        "start a0 1, end a0 1, start a1 1, fail a1 1, start a2 1",
+    ],
+)
+def test_an_order_of_a_key_that_is_right(right: str) -> None:
+    assert list(out_of_order(steps(right), {9}, {"job-a1"})) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "start a1 1",
+        "start a0 1, start a1 2",
+        "start a0 1, start a0 2",
+        "start a0 2/1, start a0 2",
+        "start a0 9, start a1 2",
+        "start a0 1, end a0 1, start a2 1",
+        "start a0 1, end a0 1, start a1 1, end a1 1, start a0 1",
+        "start a0 1, fail a0 1, start a1 1",
+    ],
+)
+def test_an_order_of_a_key_that_is_wrong(wrong: str) -> None:
+    assert len(list(out_of_order(steps(wrong), {9}, set()))) == 1
+
+
+def test_a_key_whose_jobs_have_not_all_ended() -> None:
+    ended = steps(", ".join(f"end k{n} 1" for n in range(EACH)))
+    all_ended = [Step("end", "k0", one.number, one.job_id, 1, 0) for one in ended]
+    assert list(unfinished(all_ended, 1, set())) == []
+    assert list(unfinished(all_ended[:-1], 1, set())) == [f"key k0: [{EACH - 1}]"]

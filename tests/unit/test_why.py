@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from postroom.jobs.times import span
-from postroom.monitor.facts import FailureFacts, JobFacts, QueueFacts, WaitsFor, WorkerFacts
+from postroom.monitor.facts import FailureFacts, JobFacts, LineFacts, QueueFacts, WaitsFor, WorkerFacts
 from postroom.monitor.why import ordinal, why_job, why_queue
 
 W1 = WorkerFacts(name="w1", queues=("mail", "slow"), threads=10, tasks="d1")
@@ -130,6 +130,20 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     (
         "scheduled",
+        {**RETRY, "queue": mail(), "due": 12.2, "waits": "message m of version 2", "declined": True},
+        "needs-upgrade",
+        "waits for a worker that can read it: message m of version 2; "
+        "workers are asked again when one with new code comes, at the latest in 12 s",
+    ),
+    (
+        "scheduled",
+        {"queue": NOBODY, "due": 12.2, "waits": "task shop.x", "declined": True},
+        "unknown-task",
+        "waits for a worker that knows its task shop.x; workers are asked again when one with new code comes, "
+        "at the latest in 12 s; but no live worker takes queue mail: live workers take slow",
+    ),
+    (
+        "scheduled",
         {"queue": mail()},
         "misplaced",
         "is scheduled and not on the list of what is due on queue mail: enqueue it again",
@@ -152,6 +166,19 @@ JOBS: list[tuple[str, dict[str, Any], str, str]] = [
         {"waits_for": (WaitsFor(id="a", status="failed"),)},
         "deferred",
         "waits for job a, which failed: it waits until that one is run again and finishes",
+    ),
+    (
+        "deferred",
+        {"line": LineFacts(key="c-7", before=3, holder=WaitsFor(id="b", status="started", worker="w1"), held=240.0)},
+        "key",
+        "waits for its key c-7, held for 4 m by job b, which runs on worker w1; 3 jobs are before it",
+    ),
+    (
+        "deferred",
+        {"line": LineFacts(key="c-7", before=1, holder=WaitsFor(id="b", status=""))},
+        "key",
+        "waits for its key c-7, held by job b, which is gone: a worker or scheduler sees that within seconds, and the "
+        "next one follows; 1 job is before it",
     ),
     ("deferred", {}, "deferred", "is deferred though no job that it waited for is open any more: enqueue it again"),
     # Running.
@@ -232,6 +259,22 @@ QUEUES = [
         mail(waiting=1500, oldest=180.0, running=15),
         "waiting",
         "1,500 jobs wait, the oldest for 3 m; 2 workers take it, running 15 of 15 places",
+    ),
+    (
+        mail(waiting=2, deferred=3, oldest=180.0),
+        "waiting",
+        "2 jobs wait, the oldest for 3 m; 3 more wait for a key or other jobs; "
+        "2 workers take it, running 0 of 15 places",
+    ),
+    (
+        mail(W2, deferred=1),
+        "deferred",
+        "1 job waits for a key or other jobs; 1 worker takes it, running 0 of 5 places",
+    ),
+    (
+        mail(W2, deferred=2, running=1),
+        "running",
+        "2 jobs wait for a key or other jobs; 1 worker takes it, running 1 of 5 places",
     ),
     (mail(paused=True, waiting=2), "paused", "2 jobs wait; queue mail is paused"),
     (mail(OTHER, waiting=2), "no-worker", "2 jobs wait; no live worker takes queue mail: live workers take slow"),

@@ -28,13 +28,6 @@ local function may_run(id, values)
   return status == 'queued' or status == 'created' or (not status and redis.call('EXISTS', rq .. 'job:' .. id) == 1)
 end
 
--- A dead letter that RQ's requeue brought back begins anew. Its reason must go: it would make the next attempt a first
--- one, too, and so every one after.
-local function begin_anew(id, values)
-  redis.call('HDEL', rq .. 'job:' .. id, 'p:reason', 'p:attempt', 'p:first', 'p:deaths')
-  values[REASON], values[ATTEMPT], values[FIRST], values[DEATHS] = false, false, false, false
-end
-
 -- RQ's rule for ids (rq.job.JOB_ID_PATTERN). One that breaks it cannot be a job; it is kept for whoever put it there.
 local function is_id(text)
   if string.match(text, '^[%w_-]+$') then return true end

@@ -32,6 +32,7 @@ _TIMES = {
     "p:nonce",
     "exc_info",
     "p:redriven",
+    "p:turn",
     "p:imported",
     "told",
 }
@@ -112,6 +113,8 @@ def _normal(client: Any, space: str, answer: str) -> Iterator[str]:
             fields = {name.decode(): _AT.sub("…", value.decode(errors="replace")) for name, value in held.items()}
             called[key.rpartition(":")[2]] = fields.get("data", "")
             shown: Any = sorted((name, "…" if name in _TIMES else value) for name, value in fields.items())
+        elif kind == b"zset" and ":key:" in key:  # a line
+            shown = [one.decode() for one, _ in held]
         elif kind == b"list":
             shown = [value.decode() for value in held]
         elif kind == b"zset":
@@ -127,8 +130,9 @@ def _normal(client: Any, space: str, answer: str) -> Iterator[str]:
 
     yield label(answer)
     for key, shown, stay in found:
-        # The order of a queue's list means something; in a sorted set it is that of times.
-        told = sorted(map(label, shown)) if ":finished:" in key or ":failed:" in key else label(shown)
+        # The order of a queue's list and of a line means something; in other sorted sets it is that of times.
+        by_time = any(f":{registry}:" in key for registry in ("finished", "failed", "deferred"))
+        told = sorted(map(label, shown)) if by_time else label(shown)
         yield f"{label(_ACTION.sub(':…:', key))} = {told}, {stay}"
 
 

@@ -1,8 +1,9 @@
-"""The rules on a real server: each of the four kinds fires once, and says when it is over."""
+"""The rules on a real server: each of the kinds fires once, and says when it is over."""
 
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,26 @@ def test_no_live_worker(shop: Postroom, write: Write, look: Look, receiver: Rece
         until(lambda: look(rules) == [False, False] and not client.llen("rq:queue:q"))
     assert sorted(receiver.states) == ["firing", "firing", "over", "over"]
     until(lambda: look(rules) == [True, False])
+
+
+def test_jobs_that_wait_for_other_code(
+    shop: Postroom, write: Write, look: Look, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = write(
+        '[[rule]]\nname="q"\nneeds_upgrade="1s"\nqueue="q"\ncalm="0s"\n'
+        '[[rule]]\nname="other"\nneeds_upgrade="1s"\nqueue="other"\n'
+    )
+    job = shop.enqueue("not-yet", queue="q")
+    assert look(rules) == [False, False]
+    monkeypatch.setattr(shop, "settings", replace(shop.settings, unknown_task_ttl=86_400))
+    burst(shop, "q")
+    until(lambda: look(rules) == [True, False])
+    (fired,) = receiver.got
+    assert fired.event["data"]["text"] == "q: 1 job waits for code that no live worker has, in queue q"
+    assert fired.event["data"]["value"] == 1
+    job.cancel()
+    assert look(rules) == [False, False]
+    assert receiver.states == ["firing", "over"]
 
 
 def test_rqs_own_worker_is_one(app: Postroom, client: redis.Redis) -> None:
