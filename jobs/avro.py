@@ -5,7 +5,8 @@ schema of its own: it reads what was written as a document, which then is brough
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from inspect import Parameter
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -15,28 +16,31 @@ import msgspec
 from fastavro.read import LOGICAL_READERS
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from postroom.jobs.avro_schema import ABSENT, Shapes
+from postroom.jobs.call_record import Written, call, record
 from postroom.jobs.errors import ConfigError, DecodeError, UnknownSchema
-from postroom.jobs.models import dump
+from postroom.jobs.forwarded import forwarded
+from postroom.jobs.models import as_document
+from postroom.jobs.shapes import ABSENT, Shape, Shapes
 
 MARK = b"\xc3\x01"
 HEAD = 10
 """Bytes of mark and fingerprint."""
 MOST = 1_000
 """Schemas that a process keeps."""
+LARGEST = 1_000_000
+"""Bytes of a schema."""
 
-_known: dict[bytes, Any] = {}
+
+class Known(NamedTuple):
+    """A schema that this process has seen."""
+
+    parsed: Any
+    described: Any
+    """As it was written."""
+
+
+_known: dict[bytes, Known] = {}
 LOGICAL_READERS["record-absent"] = lambda *_: msgspec.UNSET
-
-
-class Written(NamedTuple):
-    """How one task's calls are written."""
-
-    encode: Callable[[Any], bytes]
-    fingerprint: str
-    """As hexadecimal digits, in the order in which they travel."""
-    schema: str
-    """As JSON."""
 
 
 def written(
@@ -44,7 +48,7 @@ def written(
     parameters: Mapping[str, Parameter],
     infos: Mapping[str, Any],
     bind: Callable[..., Any],
-    check: Callable[[Any, Sequence[Any], Mapping[str, Any]], None],
+    check: Callable[..., None],
 ) -> Written:
     """How the calls of a task are written.
 
@@ -56,24 +60,37 @@ def written(
     Raises:
         ConfigError: a type is none of Avro's.
     """
-    shape = Shapes(task).call(parameters, infos)
-    text = json.dumps(shape.schema, separators=(",", ":"))
-    try:
-        mark = learn(text)
-    except DecodeError as error:
-        raise ConfigError(f"{task}: {error}") from error
-    schema = _known[mark]
+    own = Shapes(task).call(parameters, infos)
 
-    def encode(call: Any) -> bytes:
-        name, _, args, kwargs = call
-        args, kwargs = msgspec.to_builtins((args, kwargs), builtin_types=(bytes,), str_keys=True, enc_hook=dump)
-        check([name, None, args, kwargs], args, kwargs)
-        out = BytesIO()
-        out.write(MARK + mark)
-        fastavro.schemaless_writer(out, schema, shape.fit(_record(name, parameters, bind(*args, **kwargs).arguments)))
-        return out.getvalue()
+    def by(shape: Shape, *, sent_on: bool = False) -> Written:
+        text = json.dumps(shape.schema, separators=(",", ":"))
+        try:
+            mark = learn(text)
+        except DecodeError as error:
+            raise ConfigError(f"{task}: {error}") from error
+        schema = _known[mark].parsed
 
-    return Written(encode, mark.hex(), text)
+        def encode(call: Any) -> bytes:
+            name, _, args, kwargs = call
+            args, kwargs = as_document((args, kwargs))
+            check([name, None, args, kwargs], args, kwargs, sent_on=sent_on)
+            out = BytesIO()
+            out.write(MARK + mark)
+            document = record(name, parameters, bind(*args, **kwargs).arguments)
+            fastavro.schemaless_writer(out, schema, shape.fit(document))
+            return out.getvalue()
+
+        return Written(encode, mark.hex(), text)
+
+    @lru_cache(maxsize=MOST)
+    def beside(fingerprint: str, same_task: bool) -> Written:
+        theirs = _known.get(bytes.fromhex(fingerprint))
+        if theirs is None:
+            return found
+        return by(forwarded(own.schema, theirs.described, same_task=same_task), sent_on=True)
+
+    found = by(own)._replace(beside=beside)
+    return found
 
 
 def decode(data: bytes) -> Any:
@@ -85,17 +102,17 @@ def decode(data: bytes) -> Any:
     """
     if data[:2] != MARK or len(data) < HEAD:
         raise ValueError("it does not begin with C3 01 and the fingerprint of a schema")
-    schema = _known.get(data[2:HEAD])
-    if schema is None:
-        raise UnknownSchema(data[2:HEAD].hex(), _task(data))
+    known = _known.get(data[2:HEAD])
+    if known is None:
+        raise UnknownSchema("avro", data[2:HEAD].hex(), _task(data))
     stream = BytesIO(data[HEAD:])
     try:
-        record: Any = fastavro.schemaless_reader(stream, schema, None)
+        found: Any = fastavro.schemaless_reader(stream, known.parsed, None)
     except Exception as error:  # whatever a decoder in C may raise of bytes that are none
         raise ValueError(f"{type(error).__name__}: {error}") from error
     if stream.read(1):
         raise ValueError("bytes are left over")
-    return _call(record)
+    return call(found)
 
 
 def learn(text: str | bytes) -> bytes:
@@ -105,6 +122,9 @@ def learn(text: str | bytes) -> bytes:
         DecodeError: it is no schema of a call, or data of a few bytes could cost any memory by it.
     """
     try:
+        if len(text) > LARGEST:
+            raise ValueError(f"it has {len(text):,} bytes, the limit is {LARGEST:,}")
+        described = json.loads(text)
         schema: Any = fastavro.parse_schema(json.loads(text, object_hook=_marked))
         mark = bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
         first = schema["fields"][0]
@@ -115,52 +135,16 @@ def learn(text: str | bytes) -> bytes:
         raise DecodeError(f"a schema of Avro cannot be used: {type(error).__name__}: {error}") from error
     if len(_known) >= MOST:
         del _known[next(iter(_known))]
-    _known[mark] = schema
+    _known[mark] = Known(schema, described)
     return mark
+
+
+learn_locked = learn
 
 
 def _marked(node: dict[str, Any]) -> dict[str, Any]:
     """What is absent is read as what no document holds. Not so in the stored text: readers warn of what they ignore."""
     return {**node, "logicalType": "absent"} if node.get("name") == ABSENT else node
-
-
-def _record(name: str, parameters: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The document of a call; where a part has no place for an argument, another has."""
-    several = any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
-    found: dict[str, Any] = {"task": name}
-    for parameter, one in parameters.items():
-        if one.kind is one.VAR_POSITIONAL:
-            found["rest"] = [*given.get(parameter, ())]
-        elif one.kind is one.VAR_KEYWORD:
-            found["more"] = given.get(parameter, {})
-        else:
-            first = one.kind is one.POSITIONAL_ONLY or (several and one.kind is one.POSITIONAL_OR_KEYWORD)
-            part = found.setdefault("by_place" if first else "by_name", {})
-            if parameter in given:
-                part[parameter] = given[parameter]
-    return found
-
-
-def _call(record: Mapping[str, Any]) -> Any:
-    args: list[Any] = []
-    behind: dict[str, Any] = {}
-    gap = False
-    for name, value in record.get("by_place", {}).items():
-        gap = gap or value is msgspec.UNSET
-        if gap:
-            behind[name] = value
-        else:
-            args.append(_present(value))
-    args += _present(record.get("rest", []))
-    kwargs = _present({**behind, **record.get("by_name", {}), **record.get("more", {})})
-    return [record["task"], None, args, kwargs]
-
-
-def _present(value: Any) -> Any:
-    """Without what is absent."""
-    if isinstance(value, dict):
-        return {key: _present(one) for key, one in value.items() if one is not msgspec.UNSET}
-    return [_present(one) for one in value] if isinstance(value, list) else value
 
 
 def _task(data: bytes) -> str:

@@ -17,8 +17,9 @@ from typing import Any
 import msgspec
 
 from postroom.jobs.errors import ConfigError, DecodeError, EncodeError, UnknownSchema
-from postroom.jobs.models import dump, load
+from postroom.jobs.models import as_document, dump, load
 from postroom.jobs.origins import Came
+from postroom.jobs.schema_lock import learn_locked
 
 GLIMPSE = 12
 """Bytes that errors show of what cannot be read: enough to tell formats apart, too few to reach an argument."""
@@ -53,12 +54,12 @@ class Codec:
     """A task's name and signature → the codec of its calls, where it needs to know them."""
     schema: tuple[str, str] | None = None
     """What its bytes cannot be read without: fingerprint and text."""
-    beside: Callable[[Came], "Codec"] | None = None
-    """The same for calls that hold what came from such ones, and may be of other versions than this code's."""
+    beside: Callable[[str, bool], "Codec"] | None = None
+    """The same for calls that hold what came by another schema, told by its fingerprint, and whether from this task."""
 
-    def came(self, data: bytes) -> Came:
-        """What a call is written in, for `beside`."""
-        return self.name, data[self.mark].hex() if self.mark else ""
+    def came(self, data: bytes, task: str) -> Came:
+        """How a call of a task came, for `beside`."""
+        return Came(self.name, data[self.mark].hex() if self.mark else "", task)
 
 
 def _no_extension(code: int, _: memoryview) -> Any:
@@ -66,26 +67,31 @@ def _no_extension(code: int, _: memoryview) -> Any:
 
 
 @cache
-def _avro() -> Any:
-    """By name: fastavro is for those alone who use it.
+def _module(codec: str) -> Any:
+    """By name: what a codec needs is for those alone who use it. It knows the schemas of the lock.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: it is not installed, or the lock cannot be read.
     """
     try:
-        return import_module("postroom.jobs.avro")
+        module = import_module(f"postroom.jobs.{codec}")
     except ModuleNotFoundError as error:
-        raise ConfigError(f"the codec avro needs {error.name}: pip install 'postroom[avro]'") from error
+        raise ConfigError(f"the codec {codec} needs {error.name}: pip install 'postroom[{codec}]'") from error
+    learn_locked(codec, module.learn_locked)
+    return module
 
 
-def _avro_of(task: str, signature: Any) -> Codec:
-    if signature is None:
-        raise ConfigError(
-            f"{task}: codec='avro' needs the types of its parameters: annotate them, enqueue it where its code is "
-            "imported, or take another codec"
-        )
-    found: Codec = signature.avro
-    return found
+def _by_schema(codec: str) -> Callable[[str, Any], "Codec"]:
+    def of(task: str, signature: Any) -> Codec:
+        if signature is None:
+            raise ConfigError(
+                f"{task}: codec={codec!r} needs the types of its parameters: annotate them, enqueue it where its code "
+                "is imported, or take another codec"
+            )
+        found: Codec = signature.by_schema(codec)
+        return found
+
+    return of
 
 
 def _of_no_task(_: Any) -> bytes:
@@ -123,20 +129,29 @@ MSGPACK = Codec(
 DOCUMENT = Codec(
     *("document", "", "a document", lambda call: call, lambda call: call),
     lambda kind: lambda call: msgspec.convert(call, kind, str_keys=True, dec_hook=load),
-    lambda value: msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True, enc_hook=dump),
+    as_document,
 )
 """Not written at all."""
 AVRO = Codec(
-    *("avro", "application/avro", "Avro", _of_no_task, lambda data: _avro().decode(data)),
-    lambda kind: lambda data: DOCUMENT.decoder(kind)(_avro().decode(data)),
-    DOCUMENT.plain,
+    *("avro", "application/avro", "Avro", _of_no_task, lambda data: _module("avro").decode(data)),
+    lambda kind: lambda data: DOCUMENT.decoder(kind)(_module("avro").decode(data)),
+    as_document,
     mark=slice(2, 10),
     documents=DOCUMENT,
-    of_task=_avro_of,
+    of_task=_by_schema("avro"),
 )
 """Avro; each task has a schema of its own."""
+PROTOBUF = Codec(
+    *("protobuf", "application/protobuf", "Protobuf", _of_no_task, lambda data: _module("protobuf").decode(data)),
+    lambda kind: lambda data: DOCUMENT.decoder(kind)(_module("protobuf").decode(data)),
+    as_document,
+    mark=slice(1, 9),
+    documents=DOCUMENT,
+    of_task=_by_schema("protobuf"),
+)
+"""Protobuf; likewise."""
 
-CODECS = {codec.name: codec for codec in (JSON, MSGPACK, AVRO)}
+CODECS = {codec.name: codec for codec in (JSON, MSGPACK, AVRO, PROTOBUF)}
 _BY_TYPE: dict[str | None, Codec] = {
     None: JSON,  # of a message of RQ's JSON serializer
     **{kind: codec for codec in CODECS.values() for kind in (codec.name, codec.media_type)},
@@ -157,26 +172,31 @@ def schema_codec(codec: str, task: str, *signature: Any) -> Codec:
     Raises:
         ConfigError: a type is none of the codec's, or what it needs is not installed.
     """
-    written = _avro().written(task, *signature)
-    return replace(AVRO, encode=written.encode, schema=(written.fingerprint, written.schema))
+    return _by(CODECS[codec], _module(codec).written(task, *signature))
 
 
-def learn_schema(fingerprint: str, text: bytes) -> None:
+def _by(codec: Codec, written: Any) -> Codec:
+    def beside(fingerprint: str, same_task: bool) -> Codec:
+        return _by(codec, written.beside(fingerprint, same_task))
+
+    return replace(codec, encode=written.encode, schema=(written.fingerprint, written.schema), beside=beside)
+
+
+def learn_schema(codec: str, fingerprint: str, text: bytes) -> None:
     """Take up the schema of an UnknownSchema.
 
     Raises:
         DecodeError: it is none, or another one.
     """
-    found = _avro().learn(text).hex()
+    found = _module(codec).learn(text).hex()
     if found != fingerprint:
         raise DecodeError(f"what is kept as the schema {fingerprint} is {found}")
 
 
 def schema_of(stored: Mapping[bytes, bytes]) -> str:
     """The fingerprint of the schema that a job's data was written with; '' where it needs none."""
-    if (stored.get(b"p:type") or b"").decode(errors="replace") not in {AVRO.name, AVRO.media_type}:
-        return ""
-    return stored.get(b"data", b"")[2:10].hex()  # avro.HEAD
+    codec = _BY_TYPE.get((stored.get(b"p:type") or b"json").decode(errors="replace"))
+    return codec.came(stored.get(b"data", b""), "").fingerprint if codec else ""
 
 
 def codec_of(content_type: str | None) -> Codec:

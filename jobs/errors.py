@@ -53,15 +53,15 @@ class DecodeError(MessageError, ValueError):
 
 
 class UnknownSchema(DecodeError):
-    """Data was written with a schema that this process has not seen: its `fingerprint`, and the call's `task`."""
+    """Data was written with a schema that this process has not seen: `codec`, its `fingerprint`, the call's `task`."""
 
-    def __init__(self, fingerprint: str, task: str) -> None:
+    def __init__(self, codec: str, fingerprint: str, task: str) -> None:
         super().__init__(f"the schema {fingerprint} of {task!r} is not known here")
-        self.fingerprint, self.task = fingerprint, task
+        self.codec, self.fingerprint, self.task = codec, fingerprint, task
 
-    def __reduce__(self) -> tuple[type["UnknownSchema"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type["UnknownSchema"], tuple[str, str, str]]:
         """Survive pickling."""
-        return UnknownSchema, (self.fingerprint, self.task)
+        return UnknownSchema, (self.codec, self.fingerprint, self.task)
 
 
 class TooNew(MessageError):

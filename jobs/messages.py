@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from postroom.jobs.codecs import JSON, Codec, encode_call
+from postroom.jobs.codecs import CODECS, JSON, MSGPACK, Codec, encode_call
 from postroom.jobs.context import current
-from postroom.jobs.errors import EncodeError, Rejected
+from postroom.jobs.errors import EncodeError, InvalidMessage, Rejected
 from postroom.jobs.options import Options, seconds, whole_seconds
-from postroom.jobs.origins import Origins
+from postroom.jobs.origins import Came, Origins
 from postroom.jobs.signature import Signature
 from postroom.jobs.times import rq_time
 
@@ -155,9 +155,7 @@ def _data(
     sent_on = run is not None and run.origins is not None
     if run is not None and run.origins is not None:
         args, kwargs, stamped = _whole(name, run.origins, args, kwargs, signature, codec)
-        if codec.beside is not None:
-            codec = codec.beside(run.origins.came)
-        data = encode_call(name, args, kwargs, codec)
+        data, codec = _with_room(name, run.origins.came, args, kwargs, codec)
     if len(data) > limit:
         raise Rejected(
             f"{name}: the call has {len(data):,} bytes, the limit is {limit:,} (payload_limit): "
@@ -186,7 +184,31 @@ def _whole(
         raise EncodeError(f"{name}: the arguments are nested too deeply to be sent on") from error
     stamped = signature.stamp_of(origins, laying, by_place, by_name) if signature else b""
     args = [laying.as_it_came(*pair) for pair in zip(args, by_place, strict=True)]
-    return args, {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}, stamped
+    kwargs = {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}
+    if signature is not None and codec is not JSON and origins.came.codec == JSON.name:
+        args, kwargs = signature.with_bytes(args, kwargs)
+    return args, kwargs, stamped
+
+
+def _with_room(
+    name: str, came: Came, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec
+) -> tuple[bytes, Codec]:
+    """A call that holds what came, and what it is written in: where a schema of `codec` has no place for that, another.
+
+    Raises:
+        EncodeError: none can carry it.
+    """
+    if codec.beside is None:
+        return encode_call(name, args, kwargs, codec), codec
+    if came.codec == codec.name:
+        codec = codec.beside(came.fingerprint, came.task == name)
+    try:
+        return encode_call(name, args, kwargs, codec), codec
+    except InvalidMessage:
+        raise
+    except EncodeError:
+        codec = CODECS[came.codec] if CODECS[came.codec].of_task is None else MSGPACK
+        return encode_call(name, args, kwargs, codec), codec
 
 
 def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"") -> Batch:

@@ -9,7 +9,7 @@ than when it was read is laid over its document.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,8 +17,17 @@ from postroom.jobs.contracts import Versions
 from postroom.jobs.models import is_model
 
 Plain = Callable[[Any], Any]
-Came = tuple[str, str]
-"""What something is written in: the codec's name, and the fingerprint of the schema ('': it has none)."""
+
+
+class Came(NamedTuple):
+    """How a call came."""
+
+    codec: str = "json"
+    fingerprint: str = ""
+    """Of the schema that it was written with; '': it has none."""
+    task: str = ""
+
+
 _PLAIN = object()
 """The value of a part of which only the document is known: what a model of pydantic holds."""
 
@@ -46,9 +55,9 @@ class Origins:
         came: what the call is written in.
     """
 
-    def __init__(self, plain: Plain, newer: Versions | None = None, came: Came = ("json", "")) -> None:
+    def __init__(self, plain: Plain, newer: Versions | None = None, came: Came | None = None) -> None:
         self._plain = plain
-        self.came = came
+        self.came = came or Came()
         self.newer: Versions = newer or {}
         self._known: dict[int, Origin] = {}
         self._bytes: dict[int, bytes] = {}
@@ -107,7 +116,7 @@ class Origins:
 
     def laying(self, codec: str = "json") -> "Laying":
         """For one call that is sent on, written in `codec`."""
-        return Laying(self._plain, self._known, self._bytes if codec == self.came[0] else {})
+        return Laying(self._plain, self._known, self._bytes if codec == self.came.codec else {})
 
 
 class Laying:
@@ -116,17 +125,26 @@ class Laying:
     def __init__(self, plain: Plain, known: Mapping[int, Origin], data: Mapping[int, bytes]) -> None:
         self._plain, self._known, self._data = plain, known, data
         self._laid: dict[int, Any] = {}
+        self._made_here: set[int] = set()
 
     def document(self, value: Any) -> Any:
         """The document of a value: of one that was read, with all that its class does not know."""
-        return self._lay(value, self._plain(value), None)
+        before = len(self._laid)
+        found = self._lay(value, self._plain(value), None)
+        if len(self._laid) == before:
+            self._made_here.add(id(value))
+        return found
 
     def is_laid(self, document: Any) -> bool:
         """Was a part of what this has returned laid over what had been read?"""
         return id(document) in self._laid
 
     def as_it_came(self, value: Any, document: Any) -> Any:
-        """What to send for it: the very bytes that it was read from, where it says the same."""
+        """What to send for it: the very bytes that it was read from, where it says the same. Where nothing in it was
+        read: itself.
+        """
+        if id(value) in self._made_here:
+            return value
         data = self._data.get(id(value))
         same = data is not None and _same(document, self._known[id(value)].document)
         return msgspec.Raw(data) if data is not None and same else document
@@ -236,5 +254,6 @@ def _members(value: Any, plain: Any) -> dict[Any, Any]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Do both say the same? `1` and `True` do not, though they are equal."""
-    return msgspec.json.encode(one) == msgspec.json.encode(other)
+    """Do both say the same? `1` and `True` do not, though they are equal; JSON writes null for what is not finite."""
+    text = msgspec.json.encode(one)
+    return text == msgspec.json.encode(other) and (b"null" not in text or bool(one == other))

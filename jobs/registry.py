@@ -4,7 +4,7 @@ from typing import Any
 
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
-from postroom.jobs.codecs import decode_call, learn_schema
+from postroom.jobs.codecs import CODECS, decode_call, learn_schema
 from postroom.jobs.errors import DecodeError, UnknownSchema
 
 
@@ -18,10 +18,11 @@ def look_up(broker: Broker, missing: UnknownSchema) -> None:
     text = broker.run(calls.schema(broker.keys, missing.fingerprint))
     if text is None:
         raise DecodeError(
-            f"data is Avro of {missing.task!r}, its schema {missing.fingerprint} is not in {broker.keys.schemas()}: "
+            f"data is {CODECS[missing.codec].title} of {missing.task!r}, its schema {missing.fingerprint} is not in "
+            f"{broker.keys.schemas()}: "
             "enqueue one job of this version there, or import it with its dead letters"
         )
-    learn_schema(missing.fingerprint, text)
+    learn_schema(missing.codec, missing.fingerprint, text)
 
 
 def decode_stored(

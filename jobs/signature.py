@@ -5,6 +5,7 @@ counter will be read.
 """
 
 import inspect
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -53,6 +54,7 @@ class Signature:
         self._names_in_reach = getattr(inspect.unwrap(function), "__globals__", {})
         self._decoder = lru_cache(maxsize=SHAPES)(self._make_decoder)
         self._exact = lru_cache(maxsize=SHAPES)(self._make_exact)
+        self._by_schema: dict[str, Codec] = {}
         self._expected: tuple[Callable[[bytes], Any], tuple[str, ...]] | None = None
         places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         parameters = signature.parameters.values()
@@ -132,24 +134,23 @@ class Signature:
             raise ConfigError(f"task {self._task} takes the messages {each}: say which it is: @app.task(codec=…)")
         return next(iter(asked), "")
 
-    @cached_property
-    def avro(self) -> Codec:
-        """What writes its calls in Avro.
+    def by_schema(self, codec: str) -> Codec:
+        """What writes its calls in `avro` or `protobuf`.
 
         Raises:
-            ConfigError: a parameter's type is none of Avro's, or fastavro is not installed; or as `types`.
+            ConfigError: a parameter's type is none of the codec's, or what it needs is not installed; or as `types`.
         """
-        return self._with_schema("avro")
-
-    def _with_schema(self, codec: str) -> Codec:
-        if older := [one.name for one in self.contracts if one.writes]:
-            raise ConfigError(
-                f"task {self._task}: @message({older[0]!r}, writes=…) has no schema of the older version for {codec}: "
-                "write its calls in json or msgpack until all readers are new"
+        if codec not in self._by_schema:
+            if older := [one.name for one in self.contracts if one.writes]:
+                raise ConfigError(
+                    f"task {self._task}: @message({older[0]!r}, writes=…): the schema of an older version is not known "
+                    f"for {codec}: write its calls in json or msgpack until all readers are new"
+                )
+            bind, check = self._signature.bind, self._check_document
+            self._by_schema[codec] = schema_codec(
+                codec, self._task, self._signature.parameters, self._infos, bind, check
             )
-        return schema_codec(
-            codec, self._task, self._signature.parameters, self._infos, self._signature.bind, self._check_document
-        )
+        return self._by_schema[codec]
 
     def _check_document(
         self, document: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, sent_on: bool = False
@@ -204,7 +205,9 @@ class Signature:
         if all_known and not others and not holds_more([list(args), kwargs], codec.plain(typed)):
             return typed, None
         found = Origins(
-            codec.plain, {one.name: version for one, version in known if version[0] > one.version}, codec.came(data)
+            codec.plain,
+            {one.name: version for one, version in known if version[0] > one.version},
+            codec.came(data, self._task),
         )
         # What was brought up is sent on as what it is now.
         as_they_came = codec.split and all(version[0] >= one.version for one, version in known)
@@ -253,6 +256,15 @@ class Signature:
 
         self._with_each(args, kwargs, lambda info, value: with_each(info, value, note))
         return stamp(self.contracts, {name: origins.newer[name] for name in (laid - made) & origins.newer.keys()})
+
+    def with_bytes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Documents of JSON as those of codecs that have a word for bytes."""
+
+        def bring(info: Any, document: Any) -> Any:
+            found = isinstance(info, kinds.BytesType | kinds.ByteArrayType) and isinstance(document, str)
+            return b64decode(document) if found else document
+
+        return self._with_each(args, kwargs, lambda info, value: with_each(info, value, bring))
 
     def written(self, data: bytes, stamped: bytes, codec: Codec = JSON) -> bytes:
         """A call as producers write it: messages in the versions that its stamp tells.

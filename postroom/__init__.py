@@ -1,7 +1,7 @@
 """Postroom: hand a job over the counter and walk away."""
 
 from postroom.embedded import ensure_running
-from postroom.integrations import activate, activate_avro, activate_tracing
+from postroom.integrations import activate, activate_tracing
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import SCHEMES
 from postroom.jobs.burial import Burial
@@ -31,7 +31,6 @@ from postroom.jobs.secrets import Secret
 
 SCHEMES["embedded"] = ensure_running
 after_load.append(activate)
-after_load.append(activate_avro)
 after_make.append(activate_tracing)
 
 __all__ = [

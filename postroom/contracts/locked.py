@@ -1,35 +1,21 @@
-"""The schemas of Avro in the lock: what this checkout writes with, and what was ever written with."""
+"""The schemas that this checkout writes calls with, for the lock."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from postroom.contracts.lock import FILE, Lock
 from postroom.jobs.app import Postroom
-from postroom.jobs.codecs import learn_schema
-from postroom.jobs.errors import ConfigError, DecodeError
 
 
-def schemas(app: Postroom) -> dict[str, Any]:
-    """Fingerprint → schema of each task whose calls are written in Avro.
+def schemas(app: Postroom) -> dict[str, dict[str, Any]]:
+    """Codec → fingerprint → schema of each task whose calls are written by one.
 
     Raises:
-        ConfigError: a task's types are none of Avro's.
+        ConfigError: a task's types are none of its codec's.
     """
-    typed = [task.prepared.codec.schema for task in app.tasks.values() if task.signature is not None]
-    return {fingerprint: json.loads(text) for fingerprint, text in filter(None, typed)}
-
-
-def learn(app: Postroom) -> None:
-    """Take up those of the lock in the current folder, where a task of the app is written in Avro.
-
-    Raises:
-        ConfigError: the lock cannot be read, or one of them is none.
-    """
-    if not schemas(app):
-        return
-    for fingerprint, schema in Lock.read(Path(FILE)).avro.items():
-        try:
-            learn_schema(fingerprint, json.dumps(schema).encode())
-        except DecodeError as error:
-            raise ConfigError(f"{FILE}: {error}. Take it from the last commit") from error
+    found: dict[str, dict[str, Any]] = {}
+    for task in app.tasks.values():
+        codec = task.prepared.codec if task.signature is not None else None
+        if codec is not None and codec.schema is not None:
+            fingerprint, text = codec.schema
+            found.setdefault(codec.name, {})[fingerprint] = json.loads(text)
+    return found

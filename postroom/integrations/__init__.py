@@ -17,16 +17,6 @@ def activate(app: Postroom) -> None:
         import_module("postroom.integrations.sentry").activate(app)
 
 
-def activate_avro(app: Postroom) -> None:
-    """Let a worker know the locked schemas of Avro, where a task's calls are written so.
-
-    Raises:
-        ConfigError: as contracts.locked.learn.
-    """
-    if any(task.signature and task.prepared.codec.schema for task in app.tasks.values()):
-        import_module("postroom.contracts.locked").learn(app)
-
-
 def activate_tracing(app: Postroom) -> None:
     """Let OpenTelemetry trace an app's jobs, from its producers on, where the setting `otel` is on.
 

@@ -78,7 +78,7 @@ def signature(function: Callable[..., Any], name: str = "shop.t") -> Signature:
 
 
 def codec(function: Callable[..., Any]) -> Codec:
-    return signature(function).avro
+    return signature(function).by_schema("avro")
 
 
 def of(kind: Any) -> Callable[..., Any]:
@@ -330,5 +330,5 @@ def test_any_bytes_are_a_call_or_a_decode_error(rubbish: bytes, keep: int) -> No
 
 
 def test_the_schema_is_the_same_for_the_same_task() -> None:
-    assert signature(of(Order)).avro.schema == signature(of(Order)).avro.schema
+    assert signature(of(Order)).by_schema("avro").schema == signature(of(Order)).by_schema("avro").schema
     assert fastavro.parse_schema(json.loads((codec(of(Order)).schema or ("", ""))[1]))

@@ -1,0 +1,59 @@
+"""A call as the record that schemas describe: the task's name, and its arguments by place and by name."""
+
+from collections.abc import Callable, Mapping
+from inspect import Parameter
+from typing import Any, NamedTuple
+
+import msgspec
+
+
+class Written(NamedTuple):
+    """How one task's calls are written."""
+
+    encode: Callable[[Any], bytes]
+    fingerprint: str
+    """As hexadecimal digits, in the order in which they travel."""
+    schema: str
+    """As JSON."""
+    beside: Callable[[str, bool], "Written"] | None = None
+    """The same for calls that hold what came by the schema of this fingerprint, and whether from this task."""
+
+
+def record(name: str, parameters: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of a call; where a part has no place for an argument, another has."""
+    several = any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
+    found: dict[str, Any] = {"task": name}
+    for parameter, one in parameters.items():
+        if one.kind is one.VAR_POSITIONAL:
+            found["rest"] = [*given.get(parameter, ())]
+        elif one.kind is one.VAR_KEYWORD:
+            found["more"] = given.get(parameter, {})
+        else:
+            first = one.kind is one.POSITIONAL_ONLY or (several and one.kind is one.POSITIONAL_OR_KEYWORD)
+            part = found.setdefault("by_place" if first else "by_name", {})
+            if parameter in given:
+                part[parameter] = given[parameter]
+    return found
+
+
+def call(record: Mapping[str, Any]) -> Any:
+    """The document `[name, null, args, kwargs]`; what is absent is `UNSET` in the record."""
+    args: list[Any] = []
+    behind: dict[str, Any] = {}
+    gap = False
+    for name, value in record.get("by_place", {}).items():
+        gap = gap or value is msgspec.UNSET
+        if gap:
+            behind[name] = value
+        else:
+            args.append(_present(value))
+    args += _present(record.get("rest", []))
+    kwargs = _present({**behind, **record.get("by_name", {}), **record.get("more", {})})
+    return [record["task"], None, args, kwargs]
+
+
+def _present(value: Any) -> Any:
+    """Without what is absent."""
+    if isinstance(value, dict):
+        return {key: _present(one) for key, one in value.items() if one is not msgspec.UNSET}
+    return [_present(one) for one in value] if isinstance(value, list) else value
