@@ -83,11 +83,11 @@ def written(
         return Written(encode, mark.hex(), text)
 
     @lru_cache(maxsize=MOST)
-    def beside(fingerprint: str, same_task: bool) -> Written:
+    def beside(fingerprint: str, *, same_task: bool, exact: bool) -> Written:
         theirs = _known.get(bytes.fromhex(fingerprint))
         if theirs is None:
             return found
-        return by(forwarded(own.schema, theirs.described, same_task=same_task), sent_on=True)
+        return by(forwarded(own.schema, theirs.described, same_task=same_task, exact=exact), sent_on=True)
 
     found = by(own)._replace(beside=beside)
     return found

@@ -15,8 +15,8 @@ class Written(NamedTuple):
     """As hexadecimal digits, in the order in which they travel."""
     schema: str
     """As JSON."""
-    beside: Callable[[str, bool], "Written"] | None = None
-    """The same for calls that hold what came by the schema of this fingerprint, and whether from this task."""
+    beside: Callable[..., "Written"] | None = None
+    """The same for calls that hold what came by the schema of a fingerprint, with the options of `forwarded`."""
 
 
 def record(name: str, parameters: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,8 @@ class Codec:
     """A task's name and signature → the codec of its calls, where it needs to know them."""
     schema: tuple[str, str] | None = None
     """What its bytes cannot be read without: fingerprint and text."""
-    beside: Callable[[str, bool], "Codec"] | None = None
-    """The same for calls that hold what came by another schema, told by its fingerprint, and whether from this task."""
+    beside: Callable[..., "Codec"] | None = None
+    """The same for calls that hold what came by the schema of a fingerprint, with the options of `forwarded`."""
 
     def came(self, data: bytes, task: str) -> Came:
         """How a call of a task came, for `beside`."""
@@ -176,8 +176,8 @@ def schema_codec(codec: str, task: str, *signature: Any) -> Codec:
 
 
 def _by(codec: Codec, written: Any) -> Codec:
-    def beside(fingerprint: str, same_task: bool) -> Codec:
-        return _by(codec, written.beside(fingerprint, same_task))
+    def beside(fingerprint: str, **how: bool) -> Codec:
+        return _by(codec, written.beside(fingerprint, **how))
 
     return replace(codec, encode=written.encode, schema=(written.fingerprint, written.schema), beside=beside)
 

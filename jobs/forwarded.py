@@ -1,7 +1,6 @@
 """The schema of calls that hold what came in one of another version: this code's, with what the writer's has besides.
 
-Records of one name are one record. It is the writer's where that has room for all that this code knows: then what is
-sent on unchanged is the writer's very bytes.
+Records of one name are one record. Written by the writer's own, what is sent on unchanged is the writer's very bytes.
 """
 
 from collections.abc import Mapping
@@ -17,12 +16,17 @@ Records = dict[str, Any]
 """Name → record, in which other records stand by their names."""
 
 
-def forwarded(own: Any, theirs: Any, *, same_task: bool) -> Shape:
-    """The shape of a call of `own` schema that may hold what was written by the schema `theirs`."""
+def forwarded(own: Any, theirs: Any, *, same_task: bool, exact: bool) -> Shape:
+    """The shape of a call of `own` schema that may hold what was written by the schema `theirs`.
+
+    Args:
+        same_task: both are of one task.
+        exact: with the writer's records as they are; else with room for what either version knows.
+    """
     known, other = records_of(own), records_of(theirs)
     found = {**other, **known}
     for name in known.keys() & other.keys() if same_task else (known.keys() & other.keys()) - _OF_CALLS:
-        found[name] = _record(known[name], other[name])
+        found[name] = other[name] if exact else _record(known[name], other[name])
     return shape_of(found[CALL], found)
 
 
@@ -98,18 +102,16 @@ def _by_name(schema: Any, found: Records) -> Any:
 
 
 def _record(own: Any, theirs: Any) -> Any:
-    there = {one["name"]: one for one in own["fields"]}
+    ours, others = ({one["name"]: one for one in of["fields"]} for of in (own, theirs))
     fields = [
-        {**one, "type": _type(there[one["name"]]["type"], one["type"])} if one["name"] in there else one
-        for one in theirs["fields"]
+        {**one, "type": _type(ours[name]["type"], one["type"])} if name in ours else _optional(one)
+        for name, one in others.items()
     ]
-    names = {one["name"] for one in theirs["fields"]}
-    fields += [
-        {**one, "type": _type(one["type"], [ABSENT]), "default": {}}
-        for one in own["fields"]
-        if one["name"] not in names
-    ]
-    return {**theirs, "fields": fields}
+    return {**theirs, "fields": [*fields, *(_optional(one) for name, one in ours.items() if name not in others)]}
+
+
+def _optional(field: Any) -> Any:
+    return {**field, "type": _type(field["type"], [ABSENT]), "default": {}}
 
 
 def _type(own: Any, theirs: Any) -> Any:

@@ -154,8 +154,7 @@ def _data(
     run = current.get(None)
     sent_on = run is not None and run.origins is not None
     if run is not None and run.origins is not None:
-        args, kwargs, stamped = _whole(name, run.origins, args, kwargs, signature, codec)
-        data, codec = _with_room(name, run.origins.came, args, kwargs, codec)
+        data, stamped, codec = _whole(name, run.origins, args, kwargs, signature, codec)
     if len(data) > limit:
         raise Rejected(
             f"{name}: the call has {len(data):,} bytes, the limit is {limit:,} (payload_limit): "
@@ -174,8 +173,8 @@ def _whole(
     kwargs: Mapping[str, Any],
     signature: Signature | None,
     codec: Codec,
-) -> tuple[Sequence[Any], Mapping[str, Any], bytes]:
-    """A call as this job's handler sends it on, and its stamp: with all that was in what it got, known here or not."""
+) -> tuple[bytes, bytes, Codec]:
+    """`_data` of a call as this job's handler sends it on: with all that was in what it got, known here or not."""
     laying = origins.laying(codec.name)
     try:
         by_place = [laying.document(value) for value in args]
@@ -187,28 +186,32 @@ def _whole(
     kwargs = {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}
     if signature is not None and codec is not JSON and origins.came.codec == JSON.name:
         args, kwargs = signature.with_bytes(args, kwargs)
-    return args, kwargs, stamped
+    if laying.is_used and codec.beside is not None:
+        data, codec = _with_room(name, origins.came, args, kwargs, codec)
+        return data, stamped, codec
+    return encode_call(name, args, kwargs, codec), stamped, codec
 
 
 def _with_room(
     name: str, came: Came, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec
 ) -> tuple[bytes, Codec]:
-    """A call that holds what came, and what it is written in: where a schema of `codec` has no place for that, another.
+    """A call that holds what came, and what it is written in: where no schema of `codec` has a place for that, another.
 
     Raises:
         EncodeError: none can carry it.
     """
-    if codec.beside is None:
-        return encode_call(name, args, kwargs, codec), codec
-    if came.codec == codec.name:
-        codec = codec.beside(came.fingerprint, came.task == name)
-    try:
-        return encode_call(name, args, kwargs, codec), codec
-    except InvalidMessage:
-        raise
-    except EncodeError:
-        codec = CODECS[came.codec] if CODECS[came.codec].of_task is None else MSGPACK
-        return encode_call(name, args, kwargs, codec), codec
+    tried = [codec]
+    if codec.beside is not None and came.codec == codec.name:
+        tried = [codec.beside(came.fingerprint, same_task=came.task == name, exact=exact) for exact in (True, False)]
+    for one in tried:
+        try:
+            return encode_call(name, args, kwargs, one), one
+        except InvalidMessage:
+            raise
+        except EncodeError:
+            continue  # it has no place for a field
+    other = CODECS[came.codec] if CODECS[came.codec].of_task is None else MSGPACK
+    return encode_call(name, args, kwargs, other), other
 
 
 def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"") -> Batch:

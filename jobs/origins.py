@@ -139,6 +139,11 @@ class Laying:
         """Was a part of what this has returned laid over what had been read?"""
         return id(document) in self._laid
 
+    @property
+    def is_used(self) -> bool:
+        """Was anything of it laid over what had been read?"""
+        return bool(self._laid)
+
     def as_it_came(self, value: Any, document: Any) -> Any:
         """What to send for it: the very bytes that it was read from, where it says the same. Where nothing in it was
         read: itself.

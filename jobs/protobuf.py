@@ -96,11 +96,11 @@ def written(
         return Written(encode, mark.hex(), text)
 
     @lru_cache(maxsize=MOST)
-    def beside(fingerprint: str, same_task: bool) -> Written:
+    def beside(fingerprint: str, *, same_task: bool, exact: bool) -> Written:
         theirs = _known.get(bytes.fromhex(fingerprint))
         if theirs is None:
             return found
-        shape = forwarded(own.schema, theirs.described, same_task=same_task)
+        shape = forwarded(own.schema, theirs.described, same_task=same_task, exact=exact)
         return by(shape, Numbers([theirs.file]), sent_on=True)
 
     before = [file for file in _locked if file.name == f"{task}.proto"]
