@@ -5,7 +5,6 @@ counter will be read.
 """
 
 import inspect
-from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -22,6 +21,7 @@ from postroom.jobs.contracts import (
     Contract,
     brought_down,
     brought_up,
+    bytes_of_text,
     contract_of,
     known_value,
     message_of,
@@ -259,12 +259,7 @@ class Signature:
 
     def with_bytes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Documents of JSON as those of codecs that have a word for bytes."""
-
-        def bring(info: Any, document: Any) -> Any:
-            found = isinstance(info, kinds.BytesType | kinds.ByteArrayType) and isinstance(document, str)
-            return b64decode(document) if found else document
-
-        return self._with_each(args, kwargs, lambda info, value: with_each(info, value, bring))
+        return self._with_each(args, kwargs, lambda info, value: with_each(info, value, bytes_of_text))
 
     def written(self, data: bytes, stamped: bytes, codec: Codec = JSON) -> bytes:
         """A call as producers write it: messages in the versions that its stamp tells.
