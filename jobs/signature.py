@@ -302,7 +302,7 @@ class Signature:
         """
         try:
             if sent_on:
-                args, kwargs = codec.plain((args, kwargs))
+                _, _, args, kwargs = codec.decode(data)
                 self.read(data, args, kwargs, codec=codec)
             else:
                 self._decoded(data, args, kwargs, codec)

@@ -1,8 +1,8 @@
 """Protobuf's schemas of a task before and after a change: what `buf breaking` says of them, and what we say.
 
 buf (https://buf.build/docs/breaking/rules/) holds the wire of compiled readers against one another, category WIRE.
-Fields are numbers there and all may be absent, so that less is a break than for us, who also ask whether the reader gets
-what its code requires. What it does call a break must be one for us, too, or have its reason here.
+Fields are numbers there and all may be absent: less is a break than for us, who also ask whether a reader gets what its
+code requires. What it does call a break must be one for us, too, or have its reason here.
 """
 
 import json
