@@ -112,7 +112,18 @@ def decode(data: bytes) -> Any:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     if stream.read(1):
         raise ValueError("bytes are left over")
-    return call(found)
+    # Which of the arguments by place are absent says how they were given.
+    by_place = {
+        name: value if value is msgspec.UNSET else _present(value) for name, value in found.pop("by_place", {}).items()
+    }
+    return call({**_present(found), "by_place": by_place})
+
+
+def _present(value: Any) -> Any:
+    """Without what is absent."""
+    if type(value) is dict:
+        return {key: _present(one) for key, one in value.items() if one is not msgspec.UNSET}
+    return [_present(one) for one in value] if type(value) is list else value
 
 
 def learn(text: str | bytes) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any, NamedTuple
 
-import msgspec
+from msgspec import UNSET
 
 
 class Written(NamedTuple):
@@ -37,23 +37,20 @@ def record(name: str, parameters: Mapping[str, Parameter], given: Mapping[str, A
 
 
 def call(record: Mapping[str, Any]) -> Any:
-    """The document `[name, null, args, kwargs]`; what is absent is `UNSET` in the record."""
+    """The document `[name, null, args, kwargs]`. Arguments that are absent are `UNSET` in the record, or not in it; all
+    that is absent within them is not in it.
+    """
     args: list[Any] = []
-    behind: dict[str, Any] = {}
+    kwargs: dict[str, Any] = {}
     gap = False
     for name, value in record.get("by_place", {}).items():
-        gap = gap or value is msgspec.UNSET
-        if gap:
-            behind[name] = value
+        if value is UNSET:
+            gap = True
+        elif gap:
+            kwargs[name] = value
         else:
-            args.append(_present(value))
-    args += _present(record.get("rest", []))
-    kwargs = _present({**behind, **record.get("by_name", {}), **record.get("more", {})})
-    return [record["task"], None, args, kwargs]
-
-
-def _present(value: Any) -> Any:
-    """Without what is absent."""
-    if isinstance(value, dict):
-        return {key: _present(one) for key, one in value.items() if one is not msgspec.UNSET}
-    return [_present(one) for one in value] if isinstance(value, list) else value
+            args.append(value)
+    args += record.get("rest", ())
+    kwargs |= record.get("by_name", {})
+    kwargs |= record.get("more", {})
+    return [record.get("task"), None, args, {key: one for key, one in kwargs.items() if one is not UNSET}]

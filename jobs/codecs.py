@@ -49,7 +49,7 @@ class Codec:
     mark: slice | None = None
     """Where in its bytes the fingerprint of their schema stands."""
     documents: "Codec | None" = None
-    """What its documents are written in, once they were changed; None: itself."""
+    """What its documents are read as; None: they are read again, by their types."""
     of_task: Callable[[str, Any], "Codec"] | None = None
     """A task's name and signature → the codec of its calls, where it needs to know them."""
     schema: tuple[str, str] | None = None
@@ -134,7 +134,7 @@ DOCUMENT = Codec(
 """Not written at all."""
 AVRO = Codec(
     *("avro", "application/avro", "Avro", _of_no_task, lambda data: _module("avro").decode(data)),
-    lambda kind: lambda data: DOCUMENT.decoder(kind)(_module("avro").decode(data)),
+    DOCUMENT.decoder,
     as_document,
     mark=slice(2, 10),
     documents=DOCUMENT,
@@ -143,7 +143,7 @@ AVRO = Codec(
 """Avro; each task has a schema of its own."""
 PROTOBUF = Codec(
     *("protobuf", "application/protobuf", "Protobuf", _of_no_task, lambda data: _module("protobuf").decode(data)),
-    lambda kind: lambda data: DOCUMENT.decoder(kind)(_module("protobuf").decode(data)),
+    DOCUMENT.decoder,
     as_document,
     mark=slice(1, 9),
     documents=DOCUMENT,

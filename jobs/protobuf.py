@@ -23,7 +23,7 @@ from postroom.jobs.errors import ConfigError, DecodeError, UnknownSchema
 from postroom.jobs.forwarded import forwarded
 from postroom.jobs.models import as_document
 from postroom.jobs.protobuf_schema import MEMBERS, NAMES, SCALARS, Numbers, described, kind_of, member_of, present
-from postroom.jobs.shapes import ABSENT, NULL, Shape, Shapes
+from postroom.jobs.shapes import ABSENT, BY_PLACE, NULL, Shape, Shapes
 
 MARK = b"\x09"
 HEAD = 9
@@ -197,8 +197,14 @@ class _Descriptions:
         ]
         reads = [(key, one.read) for key, one in parts.items()]
 
-        def read(found: Any) -> dict[str, Any]:
-            return {key: one(found) for key, one in reads}
+        if name == BY_PLACE:  # which of these are absent says how they were given
+
+            def read(found: Any) -> dict[str, Any]:
+                return {key: one(found) for key, one in reads}
+        else:
+
+            def read(found: Any) -> dict[str, Any]:
+                return {key: value for key, one in reads if (value := one(found)) is not msgspec.UNSET}
 
         self._met[message.full_name] = _Description({"type": "record", "name": name, "fields": fields}, read)
         return _Description({"type": "record", "name": name, "fields": fields}, read)
@@ -210,13 +216,17 @@ class _Descriptions:
             return self._several(field, depth)
         one = self._one(field, depth)
         branches = one.schema if isinstance(one.schema, list) else [one.schema]
+        value = one.read
+
+        def as_it_is(found: Any) -> Any:
+            return getattr(found, name) if found.HasField(name) else msgspec.UNSET
 
         def read(found: Any) -> Any:
-            return one.read(getattr(found, name)) if found.HasField(name) else msgspec.UNSET
+            return value(getattr(found, name)) if found.HasField(name) else msgspec.UNSET
 
         if not field.has_presence:
             raise ValueError(f"{field.full_name} is no optional field")
-        return _Description([ABSENT, *branches], read)
+        return _Description([ABSENT, *branches], as_it_is if value is _same else read)
 
     def _several(self, field: Any, depth: int) -> _Description:
         name = field.name

@@ -333,11 +333,12 @@ class Signature:
         self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None, codec: Codec
     ) -> tuple[bytes, Sequence[Any], Mapping[str, Any], Codec]:
         """A call, encoded and plain, whose messages may be read as ours, and what it is written in."""
+        if codec.documents is not None:  # its bytes were read to get these
+            data, codec = codec.documents.encode([self._task, None, args, kwargs]), codec.documents
         if not stamped or stamped == self._of_ours:
             return data, args, kwargs, codec
         versions = read_stamp(stamped)
         args, kwargs = self._with_each(args, kwargs, lambda info, value: brought_up(info, value, versions))
-        codec = codec.documents or codec
         return encode_call(self._task, args, kwargs, codec), args, kwargs, codec
 
     def _read(
@@ -350,7 +351,6 @@ class Signature:
             known = self._with_each(args, kwargs, lambda info, value: with_each(info, value, known_value))
             if known == (args, kwargs):
                 raise
-        codec = codec.documents or codec
         return self._decoded(encode_call(self._task, *known, codec), *known, codec), False
 
     def _decoded(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec) -> Arguments:
