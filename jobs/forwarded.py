@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from postroom.jobs.errors import EncodeError
 from postroom.jobs.shapes import ABSENT, BY_NAME, BY_PLACE, CALL, SCALARS, Shape, array, mapping, record, union
 
 _ABSENT = {"type": "record", "name": ABSENT, "fields": []}
@@ -22,6 +23,10 @@ def forwarded(own: Any, theirs: Any, *, same_task: bool, exact: bool) -> Shape:
     Args:
         same_task: both are of one task.
         exact: with the writer's records as they are; else with room for what either version knows.
+
+    Raises:
+        EncodeError: there is none: another program made `theirs`, of types that ours have no use for, or together they
+            would hold themselves.
     """
     known, other = records_of(own), records_of(theirs)
     found = {**other, **known}
@@ -46,6 +51,7 @@ class _Reading:
     def __init__(self, records: Mapping[str, Any]) -> None:
         self._records = records
         self._met: dict[str, Shape] = {}
+        self._inside: set[str] = set()
 
     def of(self, schema: Any) -> Shape:
         if isinstance(schema, list):
@@ -56,9 +62,16 @@ class _Reading:
             return mapping(self.of(schema["values"]))
         if isinstance(schema, dict):
             return self._record(schema)
-        if schema in self._met:
-            return replace(self._met[schema], schema=schema)
-        return SCALARS[schema] if schema in SCALARS else self._record(self._records[schema])
+        return self._named(schema)
+
+    def _named(self, name: str) -> Shape:
+        if name in self._met:
+            return replace(self._met[name], schema=name)
+        if name in SCALARS:
+            return SCALARS[name]
+        if name not in self._records:
+            raise EncodeError(f"calls have no use for {name!r}")
+        return self._record(self._records[name])
 
     def _union(self, schema: list[Any]) -> Shape:
         absent = []
@@ -70,7 +83,11 @@ class _Reading:
         return union([*absent, *(one.schema for one in shapes)], listed)
 
     def _record(self, schema: Any) -> Shape:
+        if schema["name"] in self._inside:
+            raise EncodeError(f"{schema['name']} holds itself")
+        self._inside.add(schema["name"])
         shapes = {one["name"]: self.of(one["type"]) for one in schema["fields"]}
+        self._inside.remove(schema["name"])
         described = [{**one, "type": shapes[one["name"]].schema} for one in schema["fields"]]
         needed = {one["name"] for one in schema["fields"] if ABSENT not in _listed(one["type"])}
 
@@ -98,7 +115,7 @@ def _by_name(schema: Any, found: Records) -> Any:
             fields = [{**one, "type": _by_name(one["type"], found)} for one in schema["fields"]]
             found[name] = {"type": "record", "name": name, "fields": fields}
         return name
-    return schema["type"]
+    return _by_name(schema["type"], found) if isinstance(schema["type"], dict | list) else schema["type"]
 
 
 def _record(own: Any, theirs: Any) -> Any:

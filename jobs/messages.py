@@ -200,11 +200,10 @@ def _with_room(
     Raises:
         EncodeError: none can carry it.
     """
-    tried = [codec]
-    if codec.beside is not None and came.codec == codec.name:
-        tried = [codec.beside(came.fingerprint, same_task=came.task == name, exact=exact) for exact in (True, False)]
-    for one in tried:
+    beside = codec.beside if came.codec == codec.name else None
+    for exact in (True, False) if beside else (False,):
         try:
+            one = beside(came.fingerprint, same_task=came.task == name, exact=exact) if beside else codec
             return encode_call(name, args, kwargs, one), one
         except InvalidMessage:
             raise
