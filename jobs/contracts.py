@@ -7,6 +7,7 @@ names. A reader brings older documents up to its own version, step by step, befo
 import inspect
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
@@ -233,8 +234,10 @@ def known_value(info: Any, document: Any) -> Any:
 
 def bytes_of_text(info: Any, document: Any) -> Any:
     """Bytes, where JSON has their text: for `with_each`."""
-    found = isinstance(info, kinds.BytesType | kinds.ByteArrayType) and isinstance(document, str)
-    return b64decode(document) if found else document
+    if isinstance(info, kinds.BytesType | kinds.ByteArrayType) and isinstance(document, str):
+        with suppress(ValueError):  # it is none: the check of the call says so, and where
+            return b64decode(document, validate=True)
+    return document
 
 
 def _member(union: kinds.UnionType, document: Any) -> Any:
