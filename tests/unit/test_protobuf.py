@@ -275,3 +275,7 @@ def test_numbers_that_protobuf_keeps_are_passed_over() -> None:
     numbers = Numbers()
     given_ = [numbers.number("M", f"f{at}", {}) for at in range(19_001)]
     assert given_[-2:] == [20_000, 20_001]
+
+
+def test_maps_come_back_in_the_order_of_their_keys() -> None:
+    assert list(document(of(dict[str, int]), {"b": 1, "c": 2, "a": 3})[2]["what"]) == ["a", "b", "c"]
