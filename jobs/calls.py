@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from postroom.jobs.errors import DuplicateJob
+from postroom.jobs.errors import DuplicateJob, ParentCanceled
 from postroom.jobs.keys import Keys
 from postroom.jobs.messages import Batch, Placement, new_nonce
 from postroom.jobs.scripts import SCRIPTS
@@ -20,6 +20,8 @@ PAUSED, GONE = b"PAUSED", b"GONE"
 OFTEN, RARELY = 5, 300
 """Seconds until a declined job is asked for again: where a live worker can run it, and where none can (and none comes).
 """
+UPROOT = 200
+"""Jobs that are canceled in one go where a whole tree is: for so long the server does nothing else."""
 PAGE = 250
 """Dead letters that are looked at in one go: for so long the server does nothing else."""
 
@@ -52,13 +54,17 @@ def enqueue(space: Keys, queue: str, batch: Batch, place: Placement) -> Call[lis
 
     The reply's reading raises:
         DuplicateJob: the first id that is taken by another job; the other jobs of the batch are written.
+        ParentCanceled: the job that enqueues them was canceled; none that is new is written.
     """
     keys = {"queues": space.queues(), "queue": space.queue(queue), "scheduled": space.scheduled(queue)}
     if batch.keyed:
         keys["deferred"] = space.deferred(queue)
     args = {"where": place.where, "due": place.due, "delay": place.delay, "count": len(batch.fields)}
+    args |= {"deadline": batch.deadline, "within": batch.within, "parent": batch.parent}
 
     def ids(replies: list[int]) -> list[str]:
+        if -2 in replies:
+            raise ParentCanceled(batch.parent)
         if -1 in replies:
             raise DuplicateJob(batch.ids[replies.index(-1)])
         return batch.ids
@@ -205,12 +211,19 @@ def follow(space: Keys, age: float, limit: int, now: float | str = "") -> Call[t
 def retain(space: Keys, queue: str, canceled_ttl: float, keep_dead: int, limit: int) -> Call[int]:
     """Forget what is past its time or beyond its number; how many jobs, `limit` where there may be more."""
     keys = {"finished": space.finished(queue), "failed": space.failed(queue), "canceled": space.canceled(queue)}
+    keys["expired"] = space.expired(queue)
     return script("retain", int, space, keys, {"canceled_ttl": canceled_ttl, "keep_dead": keep_dead, "limit": limit})
 
 
-def cancel(space: Keys, job_id: str) -> Call[str | None]:
-    """Cancel a job; its status before, None where there is none."""
-    return script("cancel", _text, space, {"job": space.job(job_id)}, {"id": job_id})
+def cancel(space: Keys, job_id: str, *, children: bool = True) -> Call[tuple[str | None, bool]]:
+    """Cancel a job; its status before, None where there is none, and whether it has children for `uproot`."""
+    args = {"id": job_id, "children": "1" if children else ""}
+    return script("cancel", lambda reply: (_text(reply[0]), bool(reply[1])), space, {"doomed": space.doomed()}, args)
+
+
+def uproot(space: Keys) -> Call[bool]:
+    """Cancel some children of canceled jobs; True where there may be more."""
+    return script("uproot", bool, space, {"doomed": space.doomed()}, {"limit": UPROOT})
 
 
 def delete(space: Keys, job_id: str) -> Call[bool]:
@@ -348,6 +361,14 @@ def progress(space: Keys, job_id: str, token: int, queue: str, process: str, tol
     """The handler that runs a job says how far it is; False where that is nothing new, or too late."""
     args = {"id": job_id, "token": token, "queue_name": queue, "process": process, "told": told}
     return script("progress", bool, space, {"job": space.job(job_id)}, args)
+
+
+def log(space: Keys, job_id: str, token: int, first: int, count: int, text: bytes) -> Call[bool]:
+    """The handler that runs a job has logged `count` lines, after its first `first`; False where all of them are there
+    already, or it is too late.
+    """
+    args = {"id": job_id, "token": token, "first": first, "count": count, "text": text}
+    return script("log", bool, space, {"job": space.job(job_id)}, args)
 
 
 def is_paused(space: Keys, queue: str) -> Call[bool]:

@@ -10,7 +10,7 @@ from postroom.jobs.burial import ALERTS, Burial, Hook, taking
 from postroom.jobs.errors import ConfigError, UnknownTask
 from postroom.jobs.messages import batch_of_one
 from postroom.jobs.naming import import_function, import_module, task_name
-from postroom.jobs.options import Key, Options, check_queue_name
+from postroom.jobs.options import Key, Options, check_queue_name, span_of
 from postroom.jobs.record import Event, check_event
 from postroom.jobs.retry import DEFAULT, NEVER, Retry
 from postroom.jobs.schedules import Schedule, make
@@ -64,6 +64,7 @@ class Declarations(Counter):
         typed: bool = True,
         key: Key = None,
         codec: str | None = None,
+        deadline: float | timedelta | None = None,
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
         """Declare a function as a task: `@app.task` or `@app.task(queue="mail", timeout=30, retry=Retry())`.
@@ -83,6 +84,7 @@ class Declarations(Counter):
                 (None from it: no key), or a text for all jobs of the task.
             codec: what its calls are written in: `json`, `msgpack`, `avro`, `protobuf`. Where not given, as its
                 messages or the app say.
+            deadline: seconds from its enqueue in which a job must have ended: later it does not begin.
 
         Raises:
             ConfigError: a value is wrong, the name is another function's, or a parameter's type cannot be read from a
@@ -154,7 +156,8 @@ class Declarations(Counter):
                 until that has ended; one at most waits.
             name: of the schedule; the task's where not given.
             args, kwargs: of the call.
-            options: `queue`, `timeout`, `result_ttl`, `key` of its jobs, where not the task's.
+            options: `queue`, `timeout`, `result_ttl`, `key`, `deadline` of its jobs, where not the task's; a deadline
+                counts from the tick's own time, or from when it is made, where that is later.
 
         Raises:
             ConfigError: a value is wrong, or the name is another schedule's.
@@ -163,7 +166,7 @@ class Declarations(Counter):
         of = task if isinstance(task, str) else getattr(getattr(task, "task", None), "name", None)
         if not of:
             raise ConfigError(f"schedule of {task!r}: give a task or its name")
-        if wrong := sorted(set(options) - {"queue", "timeout", "result_ttl", "key"}):
+        if wrong := sorted(set(options) - {"queue", "timeout", "result_ttl", "key", "deadline"}):
             raise ConfigError(f"schedule of {of!r}: {wrong[0]}={options[wrong[0]]!r} is no option of a schedule")
         known = self.tasks.get(of)
         kept = (known.prepared.options if known else Options()).but(**options)
@@ -313,7 +316,9 @@ class Declarations(Counter):
             raise ConfigError(f"name={name!r}: a task's name is a text")
         check_queue_name(options.get("queue", "default"))
         signature = Signature.of(name, function) if typed else None
-        prepared: Prepared[Any, Any] = Prepared(self, name, Options().but(**options), signature)
+        kept = Options().but(**options)
+        span_of(kept.deadline)
+        prepared: Prepared[Any, Any] = Prepared(self, name, kept, signature)
         task: Task[Any, Any] = Task(name, function, prepared, NEVER if retry is None else retry, isolate)
         rival = self.tasks.get(name)
         if rival is not None and _place(rival.function) != _place(function):

@@ -13,12 +13,14 @@ PostroomError
 │   ├── Unavailable      not reached within the deadline
 │   └── ScriptFailed     it refused a script; the message is the server's
 ├── Rejected             the counter did not take the job
-│   └── DuplicateJob     the job id is taken
+│   ├── DuplicateJob     the job id is taken
+│   └── ParentCanceled   the job that enqueues it was canceled
 ├── NotDead              no dead letter has this id
 └── ResultError          no result to give
     ├── ResultTimeout    not yet
     ├── ResultExpired    no longer
     ├── JobCanceled      never: the job was canceled
+    ├── JobExpired       never: the job's deadline passed before it began
     └── JobFailed        never: the job is a dead letter
 
 `JobTimeout` and `JobInterrupted` stand apart: they are raised *into* a handler, and derive from `BaseException` so
@@ -123,6 +125,21 @@ class DuplicateJob(Rejected):
         return DuplicateJob, (self.job_id,)
 
 
+class ParentCanceled(Rejected):
+    """The job `parent_id`, whose handler enqueues this, was canceled: what it enqueues would be canceled with it."""
+
+    def __init__(self, parent_id: str) -> None:
+        super().__init__(
+            f"job {parent_id}, which enqueues this, was canceled: "
+            "what shall run all the same is enqueued by using(detached=True)"
+        )
+        self.parent_id = parent_id
+
+    def __reduce__(self) -> tuple[type["ParentCanceled"], tuple[str]]:
+        """Survive pickling, so that the error may cross a process pool."""
+        return ParentCanceled, (self.parent_id,)
+
+
 class NotDead(PostroomError, LookupError):
     """No dead letter has this id. `status`: what the job is instead, '' where there is none; `nearest`: ids like it."""
 
@@ -150,6 +167,10 @@ class ResultExpired(ResultError, LookupError):
 
 class JobCanceled(ResultError):
     """The job was canceled: it has no result."""
+
+
+class JobExpired(ResultError):
+    """The job's deadline had passed before a worker could begin it: it did not run, and has no result."""
 
 
 class JobFailed(ResultError):

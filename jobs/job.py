@@ -12,14 +12,16 @@ from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.codecs import decode_result, inflate
 from postroom.jobs.envelope import FIELDS, cloudevent
-from postroom.jobs.errors import DecodeError, JobCanceled, JobFailed, ResultExpired, ResultTimeout
+from postroom.jobs.errors import DecodeError, JobCanceled, JobExpired, JobFailed, ResultExpired, ResultTimeout
+from postroom.jobs.joblog import LOG_FIELDS, LogLine, log_lines
 from postroom.jobs.progress import Progress
 from postroom.jobs.results import Listener, looks
 
 R = TypeVar("R")
 
 _PENDING = object()
-_FIELDS = ("status", "result", "p:reason", "exc_info", "worker_name")
+_STATUS = ("status", "p:expired")
+_FIELDS = (*_STATUS, "result", "p:reason", "exc_info", "worker_name")
 _TRACEBACK_LIMIT = 10_000_000
 
 
@@ -43,12 +45,14 @@ class Job(Generic[R]):
         return hash(self.id)
 
     def status(self) -> str | None:
-        """`scheduled`, `queued`, `started`, `deferred`, `finished`, `failed` or `canceled`; None: not on the server."""
-        return _status(self._broker.run(self._read("status")))
+        """`scheduled`, `queued`, `started`, `deferred`, `finished`, `failed`, `canceled` or `expired`; None: not on the
+        server.
+        """
+        return _status(self._broker.run(self._read(*_STATUS)))
 
     async def astatus(self) -> str | None:
         """`status`, for an event loop."""
-        return _status(await self._broker.arun(self._read("status")))
+        return _status(await self._broker.arun(self._read(*_STATUS)))
 
     def progress(self) -> Progress | None:
         """How far it is, as its handler said last (`current_job.set_progress`); None where it said nothing."""
@@ -69,6 +73,7 @@ class Job(Generic[R]):
             ResultExpired: the job is not on the server (any more).
             JobFailed: it is a dead letter; the error has its reason and traceback.
             JobCanceled: it was canceled.
+            JobExpired: its deadline passed before it began.
             Unavailable: the server cannot be reached.
         """
         value = self._look()
@@ -101,17 +106,37 @@ class Job(Generic[R]):
         """`cloudevent`, for an event loop."""
         return self._event(await self._broker.arun(self._read("status", *FIELDS)))
 
-    def cancel(self) -> bool:
-        """See that the job does not run; where it runs already, that its completion is not accepted.
+    def cancel(self, *, children: bool = True) -> bool:
+        """See that the job does not run; where it runs already, that its completion is not accepted. So with all that
+        it has enqueued, and so on, and has not ended: also where the job itself has.
+
+        Args:
+            children: False: the job alone.
 
         Returns:
             False where it had ended otherwise, or is not on the server.
         """
-        return _was_open(self._broker.run(calls.cancel(self._broker.keys, self.id)))
+        before, more = self._broker.run(calls.cancel(self._broker.keys, self.id, children=children))
+        while more:  # should this process be killed here, a duty goes on with it
+            more = self._broker.run(calls.uproot(self._broker.keys))
+        return _was_open(before)
 
-    async def acancel(self) -> bool:
+    async def acancel(self, *, children: bool = True) -> bool:
         """`cancel`, for an event loop."""
-        return _was_open(await self._broker.arun(calls.cancel(self._broker.keys, self.id)))
+        before, more = await self._broker.arun(calls.cancel(self._broker.keys, self.id, children=children))
+        while more:
+            more = await self._broker.arun(calls.uproot(self._broker.keys))
+        return _was_open(before)
+
+    def logs(self) -> list[LogLine]:
+        """What its handlers have logged with `current_job.log`: the newest lines, 1,000 or 64 KB at most. They are
+        numbered from 1: where the first one is not, those before it are no longer kept.
+        """
+        return log_lines(self._broker.run(self._read(*LOG_FIELDS)))
+
+    async def alogs(self) -> list[LogLine]:
+        """`logs`, for an event loop."""
+        return log_lines(await self._broker.arun(self._read(*LOG_FIELDS)))
 
     def delete(self) -> bool:
         """Forget the job wherever it stands, with its result. False where it is not on the server."""
@@ -179,6 +204,8 @@ class Job(Generic[R]):
 
 def _status(found: dict[str, bytes | None]) -> str | None:
     status = found["status"]
+    if status == b"canceled" and found["p:expired"]:
+        return "expired"
     return None if status is None else status.decode()
 
 
@@ -188,7 +215,7 @@ def _missing(job_id: str) -> str:
 
 def _was_open(before: str | None) -> bool:
     # "canceled" may be our own doing, whose reply was lost.
-    return before not in {None, "finished", "failed", "stopped"}
+    return before not in {None, "finished", "failed", "stopped", "expired"}
 
 
 def _in_stream(found: Mapping[str, bytes | None]) -> bool:
@@ -209,6 +236,8 @@ def _read_result(job_id: str, found: dict[str, bytes | None], entry: Mapping[byt
             raise JobFailed(job_id, *failure_of(found, entry))
         case "canceled":
             raise JobCanceled(f"job {job_id} was canceled")
+        case "expired":
+            raise JobExpired(f"job {job_id} expired: its deadline had passed before a worker could begin it")
     return _PENDING
 
 

@@ -114,6 +114,24 @@ class Keys:
         """
         return f"{self.own()}declined:{name}"
 
+    def expired(self, name: str) -> str:
+        """ZSET of the ids of a queue's expired jobs, by when that was noticed (seconds since the epoch). They stand
+        among the canceled ones, too.
+        """
+        return f"{self.own()}expired:{name}"
+
+    def children(self, job_id: str) -> str:
+        """SET of the ids of jobs that a job has enqueued and that have not ended."""
+        return f"{self.own()}children:{job_id}"
+
+    def doomed(self) -> str:
+        """SET of ids of canceled jobs whose children are to be canceled."""
+        return f"{self.own()}doomed"
+
+    def log(self, job_id: str) -> str:
+        """Pub/sub channel on which a job's log is said to have grown."""
+        return f"{self.own()}log:{job_id}"
+
     def came(self, name: str) -> str:
         """STRING: when a worker came to a queue whose code is new there (seconds since the epoch)."""
         return f"{self.own()}came:{name}"

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -39,6 +40,12 @@ class Batch:
     """What their data cannot be read without: fingerprint and text."""
     keyed: bool = False
     """They may have keys."""
+    deadline: float | str = ""
+    """When they must have ended, by the server's clock (seconds since the epoch),"""
+    within: float | str = ""
+    """and in how many seconds from their enqueue; the earlier one counts. '': not bounded by that."""
+    parent: str = ""
+    """The id of the job that enqueues them."""
 
     def add(self, job_id: str, nonce: str, data: bytes, key: str = "") -> None:
         """One more job."""
@@ -214,7 +221,17 @@ def _with_room(
 
 
 def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"") -> Batch:
-    return Batch(_fields(options, at, codec, stamped), schema=codec.schema, keyed=options.key is not None)
+    batch = Batch(_fields(options, at, codec, stamped), schema=codec.schema, keyed=options.key is not None)
+    if isinstance(options.deadline, datetime):
+        batch.deadline = options.deadline.timestamp()
+    elif options.deadline is not None:
+        batch.within = seconds(options.deadline)
+    run = None if options.detached else current.get(None)
+    if run is not None:
+        batch.parent = run.id
+        if run.ends is not None:
+            batch.deadline = min(run.ends, batch.deadline or run.ends)
+    return batch
 
 
 def _fields(options: Options, at: str, codec: Codec, stamped: bytes) -> list[Any]:

@@ -32,6 +32,8 @@ class OptionFields(TypedDict, total=False):
     at_front: bool
     codec: str
     key: Key
+    deadline: float | timedelta | datetime | None
+    detached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Options:
     at_front: bool = False
     codec: str | None = None
     key: Key = None
+    deadline: float | timedelta | datetime | None = None
+    """When it must have ended: seconds from its enqueue, or a time."""
+    detached: bool = False
+    """Enqueued from within a job it is not that one's child: no deadline is inherited, and no cancellation."""
 
     def __post_init__(self) -> None:
         check_queue_name(self.queue)
@@ -58,20 +64,32 @@ class Options:
             raise ConfigError(f"job_id={self.job_id!r}: 1 to 128 letters, digits, _ and - are allowed (RQ's rule)")
         if self.run_at is not None and not isinstance(self.run_at, datetime):
             raise ConfigError(f"run_at={self.run_at!r}: give a datetime with its time zone, or delay=seconds")
-        if self.run_at is not None and self.run_at.tzinfo is None:
-            raise ConfigError(f"run_at={self.run_at!r} has no time zone: give an aware datetime, e.g. with tzinfo=UTC")
+        _check_aware("run_at", self.run_at)
         if self.run_at is not None and self.delay is not None:
             raise ConfigError(f"delay={self.delay!r} and run_at={self.run_at!r}: give one of them")
-        if not isinstance(self.at_front, bool):
-            raise ConfigError(f"at_front={self.at_front!r}: True or False")
+        for name, value in (("at_front", self.at_front), ("detached", self.detached)):
+            if not isinstance(value, bool):
+                raise ConfigError(f"{name}={value!r}: True or False")
         if self.codec is not None:
             check_codec("", self.codec)
         if self.key is not None and not callable(self.key):
             check_key(self.key)
         _check_duration("delay", self.delay)
+        self._check_deadline()
         _check_duration("timeout", self.timeout, above_zero=True)
         if self.result_ttl != -1:
             _check_duration("result_ttl", self.result_ttl)
+
+    def _check_deadline(self) -> None:
+        if isinstance(self.deadline, datetime):
+            _check_aware("deadline", self.deadline)
+            late = self.run_at is not None and self.run_at >= self.deadline
+        else:
+            _check_duration("deadline", self.deadline, above_zero=True)
+            late = None not in (self.delay, self.deadline) and seconds(self.delay) >= seconds(self.deadline)  # type: ignore[arg-type]
+        if late:
+            due = f"run_at={self.run_at!r}" if self.delay is None else f"delay={self.delay!r}"
+            raise ConfigError(f"{due} with deadline={self.deadline!r}: it would expire before it is due")
 
     def key_of(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """The key of a call with these arguments; '' where it has none.
@@ -133,6 +151,22 @@ def seconds(value: float | timedelta) -> float:
 def whole_seconds(value: float | timedelta) -> int:
     """A duration in whole seconds, rounded up: RQ's readers take no others."""
     return math.ceil(seconds(value))
+
+
+def span_of(deadline: float | timedelta | datetime | None) -> float | None:
+    """A deadline of many jobs: seconds from the enqueue of each.
+
+    Raises:
+        ConfigError: it is one time for all of them.
+    """
+    if isinstance(deadline, datetime):
+        raise ConfigError(f"deadline={deadline!r}: one time for all its jobs: give a timedelta or seconds")
+    return None if deadline is None else float(seconds(deadline))
+
+
+def _check_aware(name: str, value: datetime | None) -> None:
+    if value is not None and value.tzinfo is None:
+        raise ConfigError(f"{name}={value!r} has no time zone: give an aware datetime, e.g. with tzinfo=UTC")
 
 
 def _check_duration(name: str, value: float | timedelta | None, *, above_zero: bool = False) -> None:

@@ -10,7 +10,7 @@ from postroom.jobs.errors import ConfigError
 
 JOBS = (
     *("enqueued", "scheduled", "deferred", "started", "progress", "finished", "retried", "released", "recovered"),
-    *("buried", "declined", "canceled", "redriven", "purged", "imported", "undone"),
+    *("buried", "declined", "canceled", "expired", "redriven", "purged", "imported", "undone"),
 )
 """Transitions of jobs."""
 OTHERS = ("worker-up", "worker-down", "paused", "resumed")

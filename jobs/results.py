@@ -18,7 +18,7 @@ from postroom.jobs.broker import Broker
 
 log = logging.getLogger("postroom.results")
 
-_ENDS = {"finished", "buried", "canceled"}
+_ENDS = {"finished", "buried", "canceled", "expired"}
 FIRST_LOOK, LAST_LOOK = 0.05, 1.0
 
 

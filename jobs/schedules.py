@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from postroom.jobs.errors import ConfigError
-from postroom.jobs.options import Options, seconds, whole_seconds
+from postroom.jobs.options import Options, seconds, span_of, whole_seconds
 from postroom.jobs.times import MOST
 
 CATCH_UP = ("last", "all", "none")
@@ -57,6 +57,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     timeout: int | None = None
     result_ttl: int | None = None
     key: str | None = None
+    deadline: float | None = None
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = {}
 
@@ -85,6 +86,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
             timeout=self.timeout,
             result_ttl=self.result_ttl,
             key=self.key,
+            deadline=None if self.deadline is None else datetime.fromtimestamp(max(at, now) + self.deadline, UTC),
         )
 
     @property
@@ -191,6 +193,7 @@ def make(
         timeout=None if options.timeout is None else whole_seconds(options.timeout),
         result_ttl=None if options.result_ttl is None else whole_seconds(options.result_ttl),
         key=options.key_of(args, kwargs) or None,
+        deadline=span_of(options.deadline),
         args=args,
         kwargs=kwargs,
     )

@@ -129,7 +129,10 @@ def tick(
         "data": data,
         "key": key,
     }
-    return script("tick", bytes.decode, space, keys, args, batch.fields if batch else ())
+    fields = batch.fields if batch else []
+    if batch and batch.deadline:
+        fields = [*fields, "p:deadline", batch.deadline]
+    return script("tick", bytes.decode, space, keys, args, fields)
 
 
 def alter(space: Keys, verb: str, name: str, following: float, schedule: Schedule | None = None) -> Call[str]:

@@ -1,6 +1,6 @@
 """How many jobs are where."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from postroom.jobs import calls
@@ -21,6 +21,8 @@ class QueueCounts:
     canceled: int
     declined: int
     """Those that wait for a worker whose code may run them."""
+    expired: int
+    """Those whose deadline passed before they were begun; `canceled` does not count them."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -40,8 +42,10 @@ def count_jobs(broker: Broker, names: list[str] | None = None) -> list[QueueCoun
         asked.append(calls.Call(("LLEN", keys.queue(name)), int))
         registries = (
             *(keys.wip, keys.scheduled, keys.deferred, keys.finished, keys.failed, keys.canceled),
-            keys.declined,
+            *(keys.declined, keys.expired),
         )
         asked += [calls.Call(("ZCARD", registry(name)), int) for registry in registries]
     counts = broker.run_many(asked)
-    return [QueueCounts(name, *counts[8 * i : 8 * i + 8]) for i, name in enumerate(names)]
+    found = [QueueCounts(name, *counts[9 * i : 9 * i + 9]) for i, name in enumerate(names)]
+    # Those stand among the canceled ones, too; some may have come between the two looks.
+    return [replace(one, canceled=max(0, one.canceled - one.expired)) for one in found]

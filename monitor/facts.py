@@ -95,8 +95,8 @@ class JobFacts:
 
     id: str
     status: str
-    """As its hash says. Besides: `missing`, `deleted` and `dropped` (ended and not kept), both for a minute only;
-    `foreign`: no hash stands in its place."""
+    """As its hash says. Besides: `expired`; `missing`, `deleted` and `dropped` (ended and not kept), both for a minute
+    only; `foreign`: no hash stands in its place."""
     queue: QueueFacts | None = None
     task: str = ""
     attempts: int = 0
@@ -117,6 +117,8 @@ class JobFacts:
 
     due: float | None = None
     """Seconds until it is due; negative: overdue."""
+    deadline: float | None = None
+    """Seconds until its deadline; negative: it has passed. None: it has none."""
     waits_for: tuple[WaitsFor, ...] = field(default=())
     """The jobs that it waits for and that have not ended as it needs it."""
 

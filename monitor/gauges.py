@@ -29,6 +29,8 @@ class QueueGauges:
     deferred: int = 0
     """Jobs that wait for their key, or for other jobs."""
     dead: int = 0
+    expired: int = 0
+    """Jobs whose deadline passed before they were begun, within `Settings.canceled_ttl`."""
     oldest: float = 0.0
     """Seconds that the oldest job in line has waited; 0: none waits."""
     paused: int = 0
@@ -67,6 +69,7 @@ def read_gauges(broker: Broker, named: Collection[str]) -> Gauges:
         mine.declined += counts.declined
         mine.deferred += counts.deferred
         mine.dead += counts.failed
+        mine.expired += counts.expired
         mine.oldest = max(mine.oldest, ages.get(counts.name, 0.0))
         mine.paused += counts.name in paused
     return Gauges(found, len(workers.alive(broker)))

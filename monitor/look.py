@@ -50,6 +50,8 @@ _FIELDS = (
         "p:cause",
         "p:waits",
         "p:key",
+        "p:deadline",
+        "p:expired",
     ),
     *(f"p:failure:{place}" for place in range(KEPT)),
 )
@@ -151,9 +153,11 @@ class _Look:
         now, between = replies["now"], time.monotonic() - looked
         waited = age(stored["enqueued_at"], now) or 0.0
         place = _place(replies, between, sum(worker.threads for worker in takers), waited) if in_line else {}
+        ends = _float(stored["p:deadline"])
         return JobFacts(
             id=self._id,
-            status=status,
+            status="expired" if status == "canceled" and stored["p:expired"] else status,
+            deadline=None if ends is None else ends - now,
             queue=_queue(queue, alive, replies, replies, age(replies.get("head_enqueued"), now)),
             task=task,
             knows_task=_knows(takers, replies) if task else None,

@@ -32,7 +32,7 @@ class Answer:
 def why_job(job: JobFacts) -> Answer:
     """Why it is not running, or how it ended."""
     state, said = _JOBS.get(job.status, _other)(job)
-    return Answer(state, f"Job {job.id} {said}.")
+    return Answer(state, f"Job {job.id} {said}{_bound(job) if job.status in _OPEN else ''}.")
 
 
 def why_queue(queue: QueueFacts) -> Answer:
@@ -130,6 +130,16 @@ def _past(job: JobFacts) -> str:
     if job.redelivered:
         return f"; {count(job.redelivered, 'worker')} {'was' if job.redelivered == 1 else 'were'} lost with it"
     return ""
+
+
+def _bound(job: JobFacts) -> str:
+    """What its deadline says of a job that has not ended."""
+    if job.deadline is None:
+        return ""
+    if job.deadline > 0:
+        return f"; its deadline is in {span(job.deadline)}"
+    then = "" if job.status == "started" else ": it expires when its turn comes"
+    return f"; its deadline passed {span(-job.deadline)} ago{then}"
 
 
 def _scheduled(job: JobFacts) -> Said:
@@ -233,6 +243,7 @@ def _other(job: JobFacts) -> Said:
     return job.status, f"has the status {job.status}, which is RQ's own affair"
 
 
+_OPEN = {"queued", "created", "scheduled", "deferred", "started"}
 _JOBS: dict[str, Callable[[JobFacts], Said]] = {
     "queued": _queued,
     "created": _queued,
@@ -242,6 +253,10 @@ _JOBS: dict[str, Callable[[JobFacts], Said]] = {
     "finished": _finished,
     "failed": _failed,
     "canceled": lambda job: ("canceled", f"was canceled{_ago(job)}"),
+    "expired": lambda job: (
+        "expired",
+        f"expired{_ago(job)}: its deadline had passed before a worker could begin it{_past(job)}",
+    ),
     "stopped": lambda job: ("canceled", f"was stopped by RQ{_ago(job)}"),
     "rate_limited": lambda _: ("rate-limited", "waits for its turn under RQ's rate limit"),
     "foreign": lambda _: ("foreign", "is no job: a key of another type stands in the place of its hash"),

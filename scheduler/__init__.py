@@ -9,8 +9,9 @@ from postroom.scheduler.promote import Promote
 from postroom.scheduler.recover import Recover
 from postroom.scheduler.retain import Retain
 from postroom.scheduler.tell import Tell
+from postroom.scheduler.uproot import Uproot
 
-ALL: tuple[Duty, ...] = (Promote(), Offer(), Cron(), Recover(), Retain(), Follow())
+ALL: tuple[Duty, ...] = (Promote(), Offer(), Cron(), Recover(), Retain(), Follow(), Uproot())
 """Those of every app."""
 
 __all__ = ["ALL", "Declare", "Duty", "Rounds", "Tell"]

@@ -5,7 +5,7 @@ import time
 
 from postroom.jobs.failure import Cause
 from postroom.workers.handler import call
-from postroom.workers.outcome import Outcome
+from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
 from postroom.workers.rq_runner import RqRunner
 from postroom.workers.runner import Runner
@@ -22,6 +22,8 @@ class Calling:
 
     def __call__(self, ready: Ready, slot: Slot) -> Outcome:
         """Run `ready` in the calling thread, whose place is `slot`."""
+        if not ready.begin():
+            return released(ready.job)  # the next claim sees that it has expired
         started = ready.job.started = time.time()
         try:
             if ready.function is None:

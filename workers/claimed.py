@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postroom.jobs.times import epoch
+from postroom.workers.notes import Notes
 
 
 @dataclass(slots=True)
@@ -28,6 +29,10 @@ class Claimed:
     """How many worker processes died while they ran it."""
     at: float
     """When it was claimed, by time.monotonic()."""
+    ends: float | None = None
+    """Its deadline by the server's clock (seconds since the epoch); None: it has none."""
+    left: float = 0.0
+    """Seconds until then when it was claimed, by that clock, too."""
     enqueued_at: bytes | None = None
     """Where somebody counts or observes."""
     trace: bytes | None = None
@@ -38,6 +43,8 @@ class Claimed:
     """The name of its task, once that was read."""
     started: float = 0.0
     """When its handler was begun here, seconds since the epoch; 0: it was not."""
+    notes: Notes | None = None
+    """What its handler has logged, once it has."""
 
     @property
     def made_by_rq(self) -> bool:
@@ -49,6 +56,11 @@ class Claimed:
         """Seconds since it was made; for ever where that cannot be told."""
         made = epoch(self.created_at)
         return math.inf if made is None else time.time() - made
+
+    @property
+    def expires(self) -> float:
+        """Its deadline by time.monotonic(); for ever where it has none."""
+        return math.inf if self.ends is None else self.at + self.left
 
     @property
     def attempt(self) -> int:
@@ -75,16 +87,41 @@ def read_claim(reply: Sequence[Any], queue: str, at: float) -> list[Claimed]:
 def claimed_from(job_id: str, token: int, stored: Mapping[bytes, bytes]) -> Claimed:
     """The claim of a job that a dead process held, from the job's whole hash."""
     names = (b"status", b"data", b"p:type", b"p:attempt", b"p:first", b"timeout", b"result_ttl", b"created_at")
-    rest = (b"success_callback_name", b"p:reason", b"p:deaths", *(name.encode() for name in FOR_MESSAGES))
+    rest = (
+        b"success_callback_name",
+        b"p:reason",
+        b"p:deaths",
+        b"p:deadline",
+        *(name.encode() for name in FOR_MESSAGES),
+    )
     row = [*(stored.get(name) for name in (*names, *rest)), job_id.encode()]
-    return _read(row, stored.get(b"origin", b"").decode(errors="replace"), token, 0.0)
+    found = _read(row, stored.get(b"origin", b"").decode(errors="replace"), token, time.monotonic())
+    if found.ends is not None:
+        found.left = found.ends - time.time()
+    return found
 
 
 def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
     # The FIELDS of lib/runnable.lua, those FOR_… where they were asked for, then the id.
-    _, data, kind, attempts, first, timeout, result_ttl, created_at, rq_mark, reason, deaths, *more, job_id = row
+    (
+        _,
+        data,
+        kind,
+        attempts,
+        first,
+        timeout,
+        result_ttl,
+        created_at,
+        rq_mark,
+        reason,
+        deaths,
+        deadline,
+        *more,
+        job_id,
+    ) = row
     # A dead letter that RQ's requeue brought back begins anew: its reason still stands, its status does not.
     redriven = reason is not None
+    ends, _, left = (deadline or b"").partition(b" ")
     return Claimed(
         job_id.decode(),
         queue,
@@ -99,6 +136,8 @@ def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
         rq_mark is not None,
         0 if redriven else _number(deaths),
         at,
+        None if redriven else _time(ends),
+        _time(left) or 0.0,
         *more,
     )
 

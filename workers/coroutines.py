@@ -11,7 +11,7 @@ from postroom.jobs.errors import JobInterrupted
 from postroom.workers.board import Board
 from postroom.workers.handler import within
 from postroom.workers.line import WaitingLine
-from postroom.workers.outcome import Outcome
+from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
 
@@ -86,6 +86,9 @@ class Coroutines(WaitingLine):
                 ready = self._ready.popleft()
             except IndexError:
                 return
+            if not ready.begin():
+                self._done(released(ready.job))  # the next claim sees that it has expired
+                continue
             task = self._loop.create_task(self._run(ready, self._slots.pop()), context=self._runner.context(ready))
             self._running[ready.job.id] = task
 

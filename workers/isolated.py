@@ -17,6 +17,7 @@ from postroom.jobs.failure import Death
 from postroom.workers.board import Board
 from postroom.workers.job_process import JobProcess
 from postroom.workers.line import WaitingLine
+from postroom.workers.notes import Notes
 from postroom.workers.outcome import Outcome, released
 from postroom.workers.ready import Ready
 from postroom.workers.runner import Runner
@@ -169,6 +170,8 @@ class _Lead(threading.Thread):
 
     def _run(self, process: JobProcess, ready: Ready) -> Outcome:
         job = ready.job
+        if not ready.begin():
+            return released(job)  # the next claim sees that it has expired
         started = job.started = time.time()
         limit = ready.timeout + self._pool.grace if ready.timeout > 0 else None
         # No hard deadline on the board: this process is killed here, not the whole worker by its pool.
@@ -189,7 +192,8 @@ class _Lead(threading.Thread):
 
     def _ask(self, process: JobProcess, ready: Ready, started: float) -> Outcome:
         try:
-            verb, args = msgspec.msgpack.decode(process.run(msgspec.msgpack.encode(asdict(ready.job))))
+            verb, args, said = msgspec.msgpack.decode(process.run(msgspec.msgpack.encode(asdict(ready.job))))
+            ready.job.notes = Notes.read(*said) if said else None
             return Outcome(verb, ready.job, args)
         except (OSError, EOFError):
             death = self._forget(process)

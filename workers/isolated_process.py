@@ -48,7 +48,8 @@ def main(target: str, worker: str, stack: int, lifeline: int) -> None:
         read = runner.read(job)
         outcome = read if isinstance(read, Outcome) else calling(read, slot)
         app.observers.flush(FLUSH)  # once the outcome is known, this process may be killed
-        write_message(outcomes, msgspec.msgpack.encode((outcome.verb, outcome.args)))
+        said = outcome.job.notes.take() if outcome.job.notes else None
+        write_message(outcomes, msgspec.msgpack.encode((outcome.verb, outcome.args, said)))
 
 
 def _watch(slot: Slot) -> None:

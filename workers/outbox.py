@@ -4,6 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
@@ -20,7 +21,7 @@ MOST_BYTES = 1_000_000
 AGAIN = 1.0
 """Seconds until outcomes that the server refused are sent again."""
 
-Settle = tuple[calls.Call[list[str]], list[Outcome]]
+Settle = tuple[calls.Call[Any], list[Outcome]]
 
 
 class Outbox:
@@ -63,6 +64,8 @@ class Outbox:
 
     def settled(self, part: Sequence[Outcome], replies: Sequence[str] | ScriptFailed) -> int:
         """The server's answers for `part`; how many jobs were run and settled."""
+        if not part:  # lines of logs: if they are refused, the outcome will be, too
+            return 0
         what = f"outcomes of queue {part[0].job.queue}"
         if isinstance(replies, ScriptFailed):
             if what not in self._said:

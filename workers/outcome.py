@@ -98,12 +98,20 @@ def _flat(fields: Mapping[str, Any]) -> list[Any]:
 
 def settle_calls(
     outcomes: Iterable[Outcome], space: Keys, process: str, settings: Settings
-) -> list[tuple[calls.Call[list[str]], list[Outcome]]]:
-    """One call per verb and queue, of at most BATCH jobs, each with the outcomes that it carries."""
+) -> list[tuple[calls.Call[Any], list[Outcome]]]:
+    """One call per verb and queue, of at most BATCH jobs, each with the outcomes that it carries. Those before them,
+    that carry none, bring what the jobs have logged.
+    """
     groups: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         groups[outcome.verb, outcome.job.queue].append(outcome)
-    found = []
+    # What jobs logged last comes before what became of them: then they are not theirs any more.
+    found: list[tuple[calls.Call[Any], list[Outcome]]] = []
+    for job in (outcome.job for group in groups.values() for outcome in group):
+        if job.notes is not None:
+            job.notes.settling = True
+            if (said := job.notes.take())[1]:
+                found.append((calls.log(space, job.id, job.token, *said), []))
     for (verb, queue), group in groups.items():
         for start in range(0, len(group), BATCH):
             part = group[start : start + BATCH]

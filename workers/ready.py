@@ -1,5 +1,7 @@
 """A claimed job that has been read: what will be called, with what, by which executor."""
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,3 +29,10 @@ class Ready:
     kwargs: Any = None
     origins: Origins | None = None
     """What these were read from, where that may hold more than they do."""
+
+    def begin(self) -> bool:
+        """Its handler begins now: its time ends with its deadline at the latest. False: that has passed."""
+        left = self.job.expires - time.monotonic()
+        if left < self.timeout or (self.timeout <= 0 and left < math.inf):
+            self.timeout = left
+        return left > 0

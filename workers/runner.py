@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -74,7 +75,7 @@ class Runner:
         """Patterns of names of secret arguments."""
         self._executors: dict[Callable[..., Any], str] = {}
         self._reading = Reading(app)
-        self._tell = Reporter(app, worker).tell
+        self._reporter = Reporter(app, worker, self.veil)
 
     def read(self, job: Claimed) -> Ready | Outcome:
         """The job, ready to run, or its burial where it cannot be read. Never raises."""
@@ -101,7 +102,9 @@ class Runner:
         """A context of the job's own, with `current_job` in it."""
         job = ready.job
         context = contextvars.Context()
-        run = Run(job.id, job.queue, ready.name, job.attempt, job.token, self._tell, ready.origins)
+        about = (job.id, job.queue, ready.name, job.attempt, job.token)
+        keep = partial(self._reporter.note, job)
+        run = Run(*about, self._reporter.tell, ready.origins, job.ends, job.expires, keep)
         context.run(current.set, run)
         return context
 
@@ -156,6 +159,8 @@ class Runner:
         if overran:
             # As TimeoutError, so that a retry policy can name it.
             text = f"the handler ran longer than its timeout of {ready.timeout:g} s"
+            if time.monotonic() >= job.expires:
+                text = "the handler ran past its deadline"
             error = TimeoutError(text).with_traceback(error.__traceback__)
         failure = self.failure(job, error, started, death)
         first = job.first_started or started
@@ -168,6 +173,9 @@ class Runner:
             return self.bury(job, Cause.NOT_RETRYABLE, failure, name, error=broken)
         if isinstance(decided, Cause):
             return self.bury(job, Cause.KILLED if death else decided, failure, name, error=error)
+        if time.monotonic() + decided >= job.expires:
+            failure = structs.replace(failure, error=f"{failure.error}; its deadline comes before its next attempt")
+            return self.bury(job, Cause.KILLED if death else Cause.EXPIRED, failure, name, error=error)
         told = (job.id, name, job.attempt, decided, failure.error)
         log.info("job %s (%s) failed, attempt %d; again in %.1f s: %s", *told)
         self.report(job, name, failure, error)

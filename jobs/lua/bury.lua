@@ -11,6 +11,7 @@ local rq, own, process, queue_name, now, at = unpack(ARGV, 1, 6)
 --@include hands
 --@include history
 --@include key
+--@include kin
 --@include publish
 --@include dependents
 --@include expire
@@ -20,9 +21,10 @@ now = clock(now)
 local replies, members, settled, dead, places, leaving, i = {}, {}, {}, {}, {}, {}, 7
 while ARGV[i] do
   local id, token, ttl = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
-  local reply, key = fence(id, token, process)
+  local reply, key, parent = fence(id, token, process)
   if key then leaving[#leaving + 1], leaving[#leaving + 2] = key, id end
   if reply == 'OK' then
+    leave_parent(parent, id)
     if ttl ~= 0 then redis.call('ZADD', failed, ttl < 0 and -1 or now + ttl, id) end
     dead[#dead + 1], places[#places + 1] = id, i
     note_burial(id, i + 6, i + 5 + ARGV[i + 5])

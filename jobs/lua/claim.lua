@@ -1,17 +1,18 @@
 #!lua flags=allow-oom
 -- claim: hand the jobs at the head of a queue to a worker process.
 local queue, wip, held, leases, last_token, paused = unpack(KEYS)
-local rq, own, process, queue_name, request, limit, lease, now = unpack(ARGV, 1, 8)
+local rq, own, process, queue_name, request, limit, lease, now, at = unpack(ARGV, 1, 9)
 -- request: the caller's number for this call. A replay (its reply was lost) gets the same jobs again; an older one is late
 -- jobs: fields that the reply shall have besides
 -- returns: the token, then for each job the values of FIELDS, of those, and its id; {} where there is none to be had;
 --   {'PAUSED'} where nobody may claim; {'GONE'} where the process has not joined since it was recovered
 --@include anew
 --@include clock
+--@include overdue
 --@include publish
 --@include replay
 local MAX_BYTES = 1000000
-ask_for({unpack(ARGV, 9)})
+ask_for({unpack(ARGV, 10)})
 
 local last, last_claim = string.match(redis.call('HGET', held, '@' .. queue_name) or '', '^(%S+) (%S+)$')
 if last == request then return replay(held, last_claim) end
@@ -26,7 +27,8 @@ local reply, running, members, taken, aside, seen, bytes, looked_at = {token}, {
 for _, id in ipairs(ids) do
   looked_at = looked_at + 1
   local values = not seen[id] and is_id(id) and values_of(id, aside)
-  if values and may_run(id, values) and not (values[REASON] and must_wait(id, queue_name, now)) then
+  if values and may_run(id, values) and not (values[REASON] and must_wait(id, queue_name, now))
+    and not (values[DEADLINE] and is_overdue(id, values, now)) then
     seen[id] = true
     taken[#taken + 1] = id
     if values[REASON] then begin_anew(id, values) end
@@ -52,5 +54,6 @@ if #taken > 0 then
   end
   tell('started', queue_name, taken, process)
 end
+expire_overdue(queue_name, at)
 redis.call('LTRIM', queue, looked_at, -1)
 return reply

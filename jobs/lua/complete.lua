@@ -10,6 +10,7 @@ local rq, own, process, queue_name, now, at, keep, trim_before = unpack(ARGV, 1,
 --@include fence
 --@include hands
 --@include key
+--@include kin
 --@include publish
 --@include dependents
 --@include expire
@@ -21,9 +22,10 @@ now = clock(now)
 local replies, members, settled, done, places, ttls, scores, repeated, leaving = {}, {}, {}, {}, {}, {}, {}, {}, {}
 for i = 9, #ARGV, SIZE do
   local id, token = ARGV[i], ARGV[i + 1]
-  local reply, key = fence(id, token, process)
+  local reply, key, parent = fence(id, token, process)
   if key then leaving[#leaving + 1], leaving[#leaving + 2] = key, id end
   if reply == 'OK' then
+    leave_parent(parent, id)
     local ttl, n = tonumber(ARGV[i + 5]), #done + 1
     local again = ARGV[i + 6] ~= '' and rq_repeat(id, queue_name, now, at)
     if again then

@@ -6,10 +6,11 @@ local rq, own, id, nonce, at = unpack(ARGV, 1, 5)
 -- returns: 1, or 0 where there was no such job
 --@include forget
 --@include key
+--@include kin
 --@include tombstone
 --@include rq
 
-local queue_name, key = unpack(redis.call('HMGET', job, 'origin', 'p:key'))
+local queue_name, key, parent = unpack(redis.call('HMGET', job, 'origin', 'p:key', 'p:parent'))
 if redis.call('EXISTS', job) == 0 then return tombstone(id) == 'delete-' .. nonce and 1 or 0 end
 rq_leave_group(id)
 leave_tombstone(id, 'delete-' .. nonce)
@@ -17,8 +18,9 @@ if queue_name then
   for _, registry in ipairs({'scheduled', 'deferred', 'finished', 'failed', 'canceled'}) do
     redis.call('ZREM', rq .. registry .. ':' .. queue_name, id)
   end
-  redis.call('ZREM', own .. 'declined:' .. queue_name, id)
+  for _, registry in ipairs({'declined', 'expired'}) do redis.call('ZREM', own .. registry .. ':' .. queue_name, id) end
 end
 forget(id)
+leave_parent(parent, id)
 if key then pass_on({key, id}, at) end
 return 1

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- retain: forget what is past its time. Hashes of ended jobs expire by themselves; their registry entries are swept here.
-local finished, failed, canceled = unpack(KEYS)
+local finished, failed, canceled, expired = unpack(KEYS)
 local rq, now, canceled_ttl, keep_dead, limit = unpack(ARGV, 1, 5)
 -- keep_dead: dead letters that stay at most, besides those that are kept for ever (score -1)
 -- returns: how many jobs were forgotten, at most `limit` of a kind; call again while it is `limit`
@@ -10,6 +10,7 @@ now = clock(now)
 
 redis.call('ZREMRANGEBYSCORE', finished, 0, now)
 redis.call('ZREMRANGEBYSCORE', failed, 0, now)
+redis.call('ZREMRANGEBYSCORE', expired, '-inf', now - canceled_ttl)
 local old = redis.call('ZRANGEBYSCORE', canceled, '-inf', now - canceled_ttl, 'LIMIT', 0, limit)
 for _, id in ipairs(old) do
   -- Requeued meanwhile, it is no longer canceled and stays.

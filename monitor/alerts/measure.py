@@ -23,7 +23,7 @@ class Measured:
     text: str
     """In words."""
     value: float | None = None
-    """Dead letters, waiting jobs, or seconds."""
+    """Jobs, or seconds."""
 
 
 def measure(broker: Broker, rule: Rule, now: float) -> Measured:
@@ -51,6 +51,15 @@ def _dead(broker: Broker, rule: Rule, now: float) -> Measured:
     bad = count >= rule.limit
     more = " or more" if bad else ""
     return Measured(bad, f"{count:,}{more} dead letters{_of(rule)} within {span(rule.within)}", count)
+
+
+def _expired(broker: Broker, rule: Rule, now: float) -> Measured:
+    """Those of the window that are kept still."""
+    since, keys = now - rule.within, broker.keys
+    asked = [Call(("ZCOUNT", keys.expired(queue), since, "+inf"), int) for queue in _queues(broker, rule)]
+    count = sum(broker.run_many(asked))
+    jobs = "job has" if count == 1 else "jobs have"
+    return Measured(count >= rule.limit, f"{count:,} {jobs} expired{_of(rule)} within {span(rule.within)}", count)
 
 
 def _oldest(broker: Broker, rule: Rule, now: float) -> Measured:
@@ -96,6 +105,7 @@ def _scheduler_silent(broker: Broker, rule: Rule, now: float) -> Measured:
 
 _MEASURES = {
     "dead": _dead,
+    "expired": _expired,
     "oldest": _oldest,
     "no_worker": _no_worker,
     "needs_upgrade": _needs_upgrade,

@@ -19,11 +19,13 @@ from postroom.jobs.times import duration
 
 LOG = "log"
 """The target of notices that needs no declaration."""
-MOST_DEAD = 10_000
+MOST_COUNTED = 10_000
 """About as many burials are on record."""
 
 T = TypeVar("T")
-_KINDS = ("dead", "oldest", "no_worker", "needs_upgrade", "scheduler_silent")
+_COUNTED = ("dead", "expired")
+"""Conditions that are so many jobs within a window."""
+_KINDS = (*_COUNTED, "oldest", "no_worker", "needs_upgrade", "scheduler_silent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,13 @@ class Rule:
     kind: str
     """One of _KINDS."""
     limit: float
-    """Dead letters, or seconds."""
+    """Jobs, or seconds."""
     notify: tuple[str, ...] = (LOG,)
     """`log` and webhooks' names."""
     queue: str = ""
     """'': every queue."""
     within: float = 0.0
-    """The window in which dead letters are counted."""
+    """The window in which jobs are counted."""
     calm: float = 60.0
     """For how long all must be well before it is over."""
 
@@ -77,6 +79,7 @@ class Rules:
 class _RuleTable(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     dead: int | None = None
+    expired: int | None = None
     within: str | None = None
     oldest: str | None = None
     no_worker: str | None = None
@@ -157,9 +160,9 @@ def _rule(where: str, table: dict[str, Any], notify: list[str]) -> Rule:
     if len(kinds) != 1:
         raise ConfigError(f"{where}: has {' and '.join(kinds) or 'no condition'}: give it one of {', '.join(_KINDS)}")
     kind = kinds[0]
-    if (kind == "dead") != (read.within is not None):
+    if (kind in _COUNTED) != (read.within is not None):
         raise ConfigError(
-            f'{where}: within={read.within!r}: dead=20 takes a window, within="5m", and nothing else does'
+            f'{where}: within={read.within!r}: dead=20 or expired=20 takes a window, within="5m", and nothing else does'
         )
     if read.queue is not None and kind == "scheduler_silent":
         raise ConfigError(f"{where}: queue={read.queue!r}: the scheduler is one for all queues, leave it out")
@@ -168,15 +171,16 @@ def _rule(where: str, table: dict[str, Any], notify: list[str]) -> Rule:
             check_queue_name(read.queue)
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
-    if read.dead is not None and not 1 <= read.dead <= MOST_DEAD:
-        raise ConfigError(f"{where}: dead={read.dead}: give 1 to {MOST_DEAD:,}, more are not on record")
+    count = read.dead if read.expired is None else read.expired
+    if count is not None and not 1 <= count <= MOST_COUNTED:
+        raise ConfigError(f"{where}: {kind}={count}: give 1 to {MOST_COUNTED:,}, more are not on record")
     targets = tuple(notify if read.notify is None else read.notify)
     if not targets:
         raise ConfigError(f'{where}: notify=[]: nobody would hear of it; write e.g. notify=["{LOG}"]')
     return Rule(
         read.name,
         kind,
-        limit=float(read.dead) if read.dead is not None else _seconds(where, kind, getattr(read, kind)),
+        limit=float(count) if count is not None else _seconds(where, kind, getattr(read, kind)),
         notify=targets,
         queue=read.queue or "",
         within=_seconds(where, "within", read.within) if read.within is not None else 0.0,

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-VERBS = ("worker", "scheduler", "info", "why", "dead", "alerts", "events", "cron", "check", "server", "demo")
+VERBS = ("worker", "scheduler", "info", "why", "logs", "dead", "alerts", "events", "cron", "check", "server", "demo")
 
 
 class Verbs(click.Group):

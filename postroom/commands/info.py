@@ -9,7 +9,7 @@ from rich.table import Table
 from postroom.commands.target import json_option, quick_app, url_option
 from postroom.monitor.counts import count_jobs
 
-_COLUMNS = ("queued", "started", "scheduled", "deferred", "finished", "failed", "canceled", "declined")
+_COLUMNS = ("queued", "started", "scheduled", "deferred", "finished", "failed", "canceled", "expired", "declined")
 
 
 @click.command()

@@ -124,6 +124,7 @@ def _server(gauges: Gauges | None) -> Iterator[Metric]:
             "postroom_queue_deferred", "Jobs that wait for their key, or for other jobs.", labels=("queue",)
         ),
         "dead": GaugeMetricFamily("postroom_queue_dead", "Dead letters.", labels=("queue",)),
+        "expired": GaugeMetricFamily("postroom_queue_expired", "Jobs that did not begin in time.", labels=("queue",)),
         "paused": GaugeMetricFamily("postroom_queue_paused", "1 where nobody may claim.", labels=("queue",)),
     }
     for name, queue in gauges.queues.items() if gauges else ():

@@ -15,7 +15,7 @@ from tenacity import stop_after_attempt, wait_none
 from postroom import Burial, Job, Postroom, Retry
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
-from postroom.jobs.context import current
+from postroom.jobs.context import Run, current
 from postroom.jobs.events import Events
 from postroom.jobs.keys import Keys
 from postroom.jobs.queue import Queue
@@ -81,6 +81,16 @@ class Session:
         """One that ends while the call waits."""
         found = self.one()
         self.work_soon()
+        return found
+
+    def parent(self) -> Job[Any]:
+        """A job that has ended, whose child has not."""
+        found = self.ended()
+        token = current.set(Run("j", "default", "fine", 1, 1))
+        try:
+            self.one(job_id="child")
+        finally:
+            current.reset(token)
         return found
 
     def work_soon(self) -> None:
@@ -242,6 +252,41 @@ Call = Callable[[Any], Any]
 
 def book() -> Iterator[tuple[str, Prepare, Call]]:
     """Name (`Class.method`, and what is particular), what comes before, and the call, which is given that."""
+    yield from _producing()
+    for name, prepare in (("", Session.one), (" finished", Session.ended), (" missing", lambda s: s.app.job("none"))):
+        yield f"Job.status{name}", prepare, Job.status
+        yield f"Job.astatus{name}", prepare, lambda job: asyncio.run(job.astatus())
+        yield f"Job.cloudevent{name}", prepare, lambda job: {**job.cloudevent(), "time": ""}
+        yield f"Job.acloudevent{name}", prepare, lambda job: {**asyncio.run(job.acloudevent()), "time": ""}
+        yield f"Job.progress{name}", prepare, Job.progress
+        yield f"Job.aprogress{name}", prepare, lambda job: asyncio.run(job.aprogress())
+        yield f"Job.logs{name}", prepare, Job.logs
+        yield f"Job.alogs{name}", prepare, lambda job: asyncio.run(job.alogs())
+        yield f"Job.cancel{name}", prepare, Job.cancel
+        yield f"Job.acancel{name}", prepare, lambda job: asyncio.run(job.acancel())
+        yield f"Job.delete{name}", prepare, Job.delete
+        yield f"Job.adelete{name}", prepare, lambda job: asyncio.run(job.adelete())
+    for name, prepare in (("", Session.ended), (" waiting", Session.ending), (" missing", lambda s: s.app.job("none"))):
+        yield f"Job.result{name}", prepare, lambda job: job.result(20)
+        yield f"Job.aresult{name}", prepare, lambda job: asyncio.run(job.aresult(20))
+    yield "Queue.pause", lambda s: s.app.queue("q"), Queue.pause
+    yield "Queue.resume", Session.paused, Queue.resume
+    yield "Queue.paused", Session.paused, lambda queue: queue.paused
+    yield "Queue.__len__", lambda s: (s.one(), s.app.queue("default"))[1], len
+    yield "Postroom.events", Session.recorded, lambda events: [event.jobs[0] for event in events]
+    yield "Postroom.events async", Session.recorded, lambda events: asyncio.run(_heard(events))
+    yield from _keyed()
+    yield "Job.cancel with children", Session.parent, Job.cancel
+    yield from _desk()
+    yield "Tell.do", lambda s: s, Session.told
+    yield "judge, deliver", lambda s: (s.buried(), s)[1], Session.alerted
+    yield "Broker.ping", lambda s: s.app.broker, Broker.ping
+    yield "all async", lambda s: s, lambda s: asyncio.run(_all_async(s))
+    yield "LocalWorker.run", lambda s: s, Session.burst
+
+
+def _producing() -> Iterator[tuple[str, Prepare, Call]]:
+    """Jobs that are handed over."""
     numbers = [(n,) for n in range(MANY)]
     fine: Prepare = lambda s: s.app.using("fine")  # noqa: E731
     named: Prepare = lambda s: s.app.using("fine", job_id="mine")  # noqa: E731
@@ -257,33 +302,7 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     yield "Prepared.enqueue_many avro", avro, lambda p: p.enqueue_many(numbers)
     yield "Prepared.enqueue_many iterator", fine, lambda p: list(p.enqueue_many(iter(numbers)))
     yield "Prepared.aenqueue_many", fine, lambda p: asyncio.run(_listed(p.aenqueue_many(numbers)))
-    for name, prepare in (("", Session.one), (" finished", Session.ended), (" missing", lambda s: s.app.job("none"))):
-        yield f"Job.status{name}", prepare, Job.status
-        yield f"Job.astatus{name}", prepare, lambda job: asyncio.run(job.astatus())
-        yield f"Job.cloudevent{name}", prepare, lambda job: {**job.cloudevent(), "time": ""}
-        yield f"Job.acloudevent{name}", prepare, lambda job: {**asyncio.run(job.acloudevent()), "time": ""}
-        yield f"Job.progress{name}", prepare, Job.progress
-        yield f"Job.aprogress{name}", prepare, lambda job: asyncio.run(job.aprogress())
-        yield f"Job.cancel{name}", prepare, Job.cancel
-        yield f"Job.acancel{name}", prepare, lambda job: asyncio.run(job.acancel())
-        yield f"Job.delete{name}", prepare, Job.delete
-        yield f"Job.adelete{name}", prepare, lambda job: asyncio.run(job.adelete())
-    for name, prepare in (("", Session.ended), (" waiting", Session.ending), (" missing", lambda s: s.app.job("none"))):
-        yield f"Job.result{name}", prepare, lambda job: job.result(20)
-        yield f"Job.aresult{name}", prepare, lambda job: asyncio.run(job.aresult(20))
-    yield "Queue.pause", lambda s: s.app.queue("q"), Queue.pause
-    yield "Queue.resume", Session.paused, Queue.resume
-    yield "Queue.paused", Session.paused, lambda queue: queue.paused
-    yield "Queue.__len__", lambda s: (s.one(), s.app.queue("default"))[1], len
-    yield "Postroom.events", Session.recorded, lambda events: [event.jobs[0] for event in events]
-    yield "Postroom.events async", Session.recorded, lambda events: asyncio.run(_heard(events))
-    yield from _keyed()
-    yield from _desk()
-    yield "Tell.do", lambda s: s, Session.told
-    yield "judge, deliver", lambda s: (s.buried(), s)[1], Session.alerted
-    yield "Broker.ping", lambda s: s.app.broker, Broker.ping
-    yield "all async", lambda s: s, lambda s: asyncio.run(_all_async(s))
-    yield "LocalWorker.run", lambda s: s, Session.burst
+    yield "Prepared.enqueue deadline", lambda s: s.app.using("fine", deadline=60), lambda p: p.enqueue(1)
 
 
 def _keyed() -> Iterator[tuple[str, Prepare, Call]]:

@@ -11,6 +11,8 @@ FOLDER = "FAULT_FOLDER"
 """The variable that tells a process where the history of its case is kept."""
 SKEW = "FAULT_SKEW"
 """The variable that tells a process by how many seconds its clock is wrong; the history's is right all the same."""
+BOUNDS = "bounds"
+"""The notes of jobs with a deadline: a line for each that began."""
 
 _END = ";"
 

@@ -1,6 +1,7 @@
 """The program that is run under faults. Its handlers have one effect each: a line in the history of their case."""
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -9,10 +10,11 @@ from contextlib import contextmanager
 from tenacity import stop_after_attempt, wait_fixed, wait_none
 
 from postroom import Burial, Postroom, Retry
+from postroom.jobs import calls
 from postroom.jobs.context import current
 from tests.fault.failpoint import arm
-from tests.fault.history import SKEW, History
-from tests.fault.unfenced import unfence_if_asked, unlock_if_asked
+from tests.fault.history import BOUNDS, SKEW, History
+from tests.fault.unfenced import unbound_if_asked, unfence_if_asked, unlock_if_asked
 
 if SKEW in os.environ:
     true_time, skew = time.time, float(os.environ[SKEW])
@@ -21,6 +23,7 @@ if SKEW in os.environ:
 
 unfence_if_asked()
 unlock_if_asked()
+unbound_if_asked()
 app = Postroom(unknown_task_ttl=600)
 history = History.from_environ()
 arm(history)
@@ -88,6 +91,27 @@ def ordered(key: str, number: int, fails: int = 0, seconds: float = 0.0) -> None
             history.order("fail", key, number, job_id)
             raise ConnectionError("as told")
         history.order("end", key, number, job_id)
+
+
+@app.task(name="bounded")
+def bounded(seconds: float = 0.0, parents: float = math.inf) -> None:
+    """Writes down its deadline, the server's time when it began, and the deadline of the job that made it."""
+    run, now = current.get(), app.broker.run(calls.server_time())
+    with recorded():
+        history.note(BOUNDS, f"{run.id} {run.ends} {now} {parents}")
+        time.sleep(seconds)
+
+
+@app.task(name="tree")
+def tree(seconds: float) -> None:
+    """Has children that wait for an hour, and one that does not, and may be canceled before or after that."""
+    with recorded():
+        ends = current.get().ends
+        assert ends is not None
+        waiting = app.using("work", queue=current.get().queue, delay=3600, deadline=7200)
+        history.acked(*waiting.enqueue_many([(0.0,)] * 3))
+        history.acked(app.using("bounded", queue=current.get().queue, deadline=900).enqueue(0.0, ends).id)
+        time.sleep(seconds)
 
 
 @app.on_dead(name="tell", queue="nobody's")

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from tests.fault.history import History
 
-ENDS = {"finished", "buried", "canceled"}
+ENDS = {"finished", "buried", "canceled", "expired"}
 
 
 class Recorder:

@@ -53,8 +53,8 @@ class Scan:
         """
         for job_id, fields in self.hashes.items():
             status, found = fields.get("status", "none"), self.places.get(job_id, [])
-            right = [PLACE_OF.get(status, "nowhere")]
-            if found != right and (status, found) != ("scheduled", ["declined"]):
+            right = [PLACE_OF.get(status, "nowhere"), *(["expired"] if "p:expired" in fields else ())]
+            if sorted(found) != right and (status, found) != ("scheduled", ["declined"]):
                 yield f"job {job_id} is {status} and stands in {', '.join(found) or 'no place'}"
             elif resting and status == "started":
                 yield f"job {job_id} is started and nobody runs it"
@@ -115,9 +115,9 @@ def _look_at_ours(client: Any, name: str, key: str, found: Scan) -> None:
     elif kind == "held":
         held = [field.decode() for field in client.hkeys(key) if not field.startswith(b"@")]
         found.leases += [f"{rest} ({', '.join(held[:3])})"] if held else [rest]
-    elif kind == "declined":
+    elif kind in {"declined", "expired"}:
         for job_id in client.zrange(key, 0, -1):
-            found.places[job_id.decode()].append("declined")
+            found.places[job_id.decode()].append(kind)
     elif kind == "gone":
         found.gone.add(rest)
         if client.ttl(key) < 0:

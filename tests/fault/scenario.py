@@ -84,6 +84,17 @@ class Scenario:
         job.cancel()
         history.acked(job.id)
 
+    def bounded(self) -> None:
+        """One that is late before it can begin, and a tree that is canceled when it has children."""
+        history.acked(app.using("work", queue=self.first, deadline=0.001).enqueue().id)
+        job = self.named("tree", "tree", self.second, 0.3, deadline=600.0)
+        end = time.monotonic() + 5
+        while job.status() == "queued" and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(0.1)
+        job.cancel()
+        history.acked(job.id)
+
     def named(self, job_id: str, task: str, queue: str, *args: object, **options: Any) -> Job[object]:
         """A job under this id, made now or by the process before this one."""
         try:
@@ -97,7 +108,7 @@ def main(queues: Sequence[str]) -> None:
     scenario = Scenario(queues)
     steps: tuple[Callable[[], None], ...] = (
         *(scenario.ordinary, scenario.failing, scenario.canceled, scenario.deleted, scenario.interrupted),
-        *(scenario.keyed, scenario.behind, scenario.declined, scenario.overrunning),
+        *(scenario.keyed, scenario.bounded, scenario.behind, scenario.declined, scenario.overrunning),
     )
     path = history.folder / DONE
     done = path.read_text().split() if path.exists() else []

@@ -187,6 +187,7 @@ def uneven(
         overdue: jobs and tokens whose process was killed for them.
     """
     told = {what: {one.job_id for one in events if one.what == what} for what in ("finished", "buried", "canceled")}
+    told["canceled"] |= {one.job_id for one in events if one.what == "expired"}
     for what, status in (("finished", "finished"), ("buried", "failed"), ("canceled", "canceled")):
         stored = {job_id for job_id, fields in found.hashes.items() if fields.get("status") == status}
         if extra := stored - told[what]:

@@ -5,9 +5,11 @@ from tests.lua import (
     test_announce,
     test_bury,
     test_cancel,
+    test_children,
     test_claim,
     test_claim_foreign,
     test_complete,
+    test_deadlines,
     test_declare,
     test_decline,
     test_delete,
@@ -20,6 +22,7 @@ from tests.lua import (
     test_key,
     test_key_again,
     test_listen,
+    test_log,
     test_offer,
     test_paused,
     test_promote,
@@ -46,6 +49,7 @@ TABLES = (
     *(test_cancel, test_delete, test_retain, test_announce, test_swap),
     *(test_sift, test_redrive, test_purge, test_import, test_undo, test_record, test_listen),
     *(test_tick, test_declare, test_alter, test_decline, test_offer),
+    *(test_deadlines, test_children, test_log),
     *(test_enqueue_keyed, test_follow, test_key, test_key_again),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

@@ -52,6 +52,8 @@ KEYS = {
     "schedule": "{own}schedule:{name}",
     "ticks": "{own}ticks",
     "busy": "{own}keys",
+    "expired": "{own}expired:{queue_name}",
+    "doomed": "{own}doomed",
 }
 ARGS = {
     "rq": "rq:",
@@ -67,6 +69,7 @@ ARGS = {
     "digest": "d1",
     "hash_name": "alerts",
     "name": "s",
+    **dict.fromkeys(("deadline", "within", "parent", "children"), ""),
 }
 
 Space = Mapping[str, Any]
@@ -122,7 +125,7 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Then:
     """What a call leaves: its reply, the key space (None: as it was), the events that it published, and what it told
-    which process (`told`: process and id).
+    which process (`told`: process and id) or the followers of a log (`log:<id>` and how many lines there were).
     """
 
     reply: Any
@@ -264,8 +267,8 @@ class Table:
             if message["channel"] == f"{own}events":
                 events.append(json.loads(message["data"]))
             else:
-                assert message["channel"].startswith(control)
-                told.append((message["channel"].removeprefix(control), message["data"]))
+                assert message["channel"].startswith((control, f"{own}log:"))
+                told.append((message["channel"].removeprefix(control).removeprefix(own), message["data"]))
         return sorted(events, key=lambda found: str(found["queue"])), told
 
     def _heard(self) -> list[Any]:

@@ -206,11 +206,11 @@ ROWS = (
             cancel(),
             {"rq:job:a": keyed(status)},
             Then(
-                status,
+                [status, 0],
                 {"rq:job:a": keyed("canceled", ended_at=AT), "rq:canceled:q": ZSet(a=1000)},
                 [event("canceled", "a")],
             ),
-            again=Then("canceled"),
+            again=Then(["canceled", 0]),
         )
         for status in ("queued", "scheduled")
     ),
@@ -219,19 +219,19 @@ ROWS = (
         cancel(),
         {"rq:job:a": keyed("started", **CLAIM), **HANDS},
         Then(
-            "started",
+            ["started", 0],
             {"rq:job:a": keyed("canceled", **CLAIM, ended_at=AT), "rq:canceled:q": ZSet(a=1000), **HANDS},
             [event("canceled", "a")],
             [("w1", "a")],
         ),
-        again=Then("canceled"),
+        again=Then(["canceled", 0]),
     ),
     Row(
         "canceled while it waits: it leaves the line, and the first one keeps the key",
         {LINE: line("x", "a", "b"), BUSY: ZSet(k=990), "rq:job:x": keyed("started"), **waiting("a", "b")},
         cancel(),
         Then(
-            "deferred",
+            ["deferred", 0],
             {
                 LINE: ZSet(x=1, b=3),
                 BUSY: ZSet(k=990),
@@ -242,7 +242,7 @@ ROWS = (
             },
             [event("canceled", "a")],
         ),
-        again=Then("canceled"),
+        again=Then(["canceled", 0]),
     ),
     ends(
         "deleted",

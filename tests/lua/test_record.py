@@ -230,7 +230,7 @@ RECORDED = (
         {**ON, "rq:job:a": job("started", **CLAIM)},
         Call("cancel", {}),
         Then(
-            "started",
+            ["started", 0],
             {
                 "rq:canceled:q": ZSet(a=1000),
                 "rq:job:a": job("canceled", **CLAIM, ended_at="1970-01-01T00:16:40.000000Z"),
@@ -239,7 +239,7 @@ RECORDED = (
             [event("canceled", "a")],
             [("w1", "a")],
         ),
-        again=Then("canceled"),
+        again=Then(["canceled", 0]),
     ),
     Row(
         "join: a worker is there; a second word begins nothing",

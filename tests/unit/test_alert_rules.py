@@ -102,12 +102,14 @@ RULE = '[[rule]]\nname="r"\n'
         ("notify = [1]", ["notify=[1]"]),
         ('[[rule]]\noldest="1m"', ["rule number 1", "name=None"]),
         ('[[rule]]\nname=""\noldest="1m"', ["rule number 1", "name=''"]),
-        (RULE, ["rule 'r'", "dead, oldest, no_worker, needs_upgrade, scheduler_silent"]),
+        (RULE, ["rule 'r'", "dead, expired, oldest, no_worker, needs_upgrade, scheduler_silent"]),
         (RULE + 'oldest="1m"\nno_worker="1m"', ["oldest and no_worker"]),
         (RULE + 'oldest="soon"', ["oldest", "'soon'"]),
         (RULE + "oldest=60", ["oldest=60", "str"]),
         (RULE + 'oldest="0s"', ["oldest='0s'"]),
         (RULE + "dead=5", ["within=None"]),
+        (RULE + "expired=5", ["within=None"]),
+        (RULE + 'expired=0\nwithin="1m"', ["expired=0", "1 to 10,000"]),
         (RULE + 'dead=0\nwithin="1m"', ["dead=0"]),
         (RULE + 'dead=10001\nwithin="1m"', ["dead=10001"]),
         (RULE + 'dead=true\nwithin="1m"', ["dead=True"]),
@@ -239,7 +241,7 @@ def block(language: str, beginning: str) -> str:
 def test_the_example_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPS_SECRET", SECRET)
     assert [rule.kind for rule in read(tmp_path, block("toml", "notify")).rules] == [
-        *("dead", "oldest", "no_worker", "needs_upgrade", "scheduler_silent")
+        *("dead", "oldest", "expired", "no_worker", "needs_upgrade", "scheduler_silent")
     ]
 
 

@@ -50,7 +50,7 @@ def test_json_names_the_job(caplog: pytest.LogCaptureFixture) -> None:
     token = current.set(Run("job-1", "mail", "shop.send", 3, 9))
     try:
         told = json.loads(JsonFormatter().format(record("hello")))
-        current_job.log.warning("from the handler")  # type: ignore[attr-defined]
+        current_job.log.warning("from the handler")
     finally:
         current.reset(token)
     assert {name: told[name] for name in ("job", "queue", "task", "attempt")} == {

@@ -2,10 +2,11 @@
 --@include clock
 --@include publish
 --@include runnable
--- It begins anew. Its reason must go: it would make the next attempt a first one, too, and so every one after.
+-- It begins anew. Its reason must go: it would make the next attempt a first one, too, and so every one after. So must its
+-- deadline: who redrove it wants it to run.
 local function begin_anew(id, values)
-  redis.call('HDEL', rq .. 'job:' .. id, 'p:reason', 'p:attempt', 'p:first', 'p:deaths')
-  values[REASON], values[ATTEMPT], values[FIRST], values[DEATHS] = false, false, false, false
+  redis.call('HDEL', rq .. 'job:' .. id, 'p:reason', 'p:attempt', 'p:first', 'p:deaths', 'p:deadline')
+  values[REASON], values[ATTEMPT], values[FIRST], values[DEATHS], values[DEADLINE] = false, false, false, false, false
 end
 
 -- RQ's requeue passes by the line of its key: unless it is the first there, it takes its place at the end, and waits. What

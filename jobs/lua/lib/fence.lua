@@ -1,11 +1,12 @@
 -- fence: may this process settle this claim? OK, ALREADY (it did: a replay) or STALE (the claim is no longer its own).
--- And the key of its job, where the job leaves these hands by that: it is settled now, or was canceled in them.
+-- And the key of its job, where the job leaves these hands by that: it is settled now, or was canceled in them; and, where it
+-- is settled, its parent.
 --@include tombstone
 local function fence(id, token, process)
-  local job = redis.pcall('HMGET', rq .. 'job:' .. id, 'status', 'p:token', 'worker_name', 'p:key')
+  local job = redis.pcall('HMGET', rq .. 'job:' .. id, 'status', 'p:token', 'worker_name', 'p:key', 'p:parent')
   if job.err then return 'STALE' end
   if job[2] == token then
-    if job[1] == 'started' and job[3] == process then return 'OK', job[4] end
+    if job[1] == 'started' and job[3] == process then return 'OK', job[4], job[5] end
     if job[1] == 'canceled' then return 'STALE', job[4] end
     if job[1] ~= 'started' then return 'ALREADY' end
   elseif not job[1] and tombstone(id) == token then

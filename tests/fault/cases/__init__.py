@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tests.fault.cases.controls import controls
 from tests.fault.cases.cron import cron
+from tests.fault.cases.deadlines import deadlines
 from tests.fault.cases.deploys import deploy, slow_first
 from tests.fault.cases.fuzz import fuzz
 from tests.fault.cases.keys import keys
@@ -25,7 +26,7 @@ Case = Callable[[Ground], Iterator[Verdict]]
 _CASES: tuple[Case, ...] = (
     *(points, lines, replies),
     *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
-    *(deploy, slow_first, upgrade, poison, cron, keys),
+    *(deploy, slow_first, upgrade, poison, cron, keys, deadlines),
     *(restart, pause, maxmemory, flush, versions, clocks, half_open),
     *(fuzz, model, controls),
 )

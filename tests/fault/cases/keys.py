@@ -19,6 +19,8 @@ JOBS = 200
 """For so many there is one kill: on a machine that is busy otherwise, a process might never get further."""
 OUT_OF_ORDER = "out of order"
 NOTHING: Mapping[str, str] = {}
+LONGEST = 300.0
+"""Seconds for which a producer may go on when there are no more kills."""
 EACH = 10
 """Jobs of each key."""
 POOL = ("-p", "2", "-c", "4")
@@ -50,10 +52,12 @@ def killed(
         while pools[0].running and (producer.running or not trial.at_rest()):
             time.sleep(EVERY)
             if lose_host:
-                trial.kill_all(pools[0])
+                if any(step.parent == pools[0].pid for step in trial.history.all_steps()):
+                    trial.kill_all(pools[0])
             elif kills < ground.jobs / JOBS and (children := [one for pool in pools for one in trial.children(pool)]):
                 trial.send(trial.random.choice(children), signal.SIGKILL)
                 kills += 1
+        trial.wait(lambda: not producer.running, LONGEST)
         verdict = trial.finish(*pools, within=LEASE_OVER if lose_host else None)
         steps = trial.history.all_steps()
         dead = {event.job_id for event in trial.history.all_events() if event.what == "buried"}

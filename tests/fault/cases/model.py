@@ -102,7 +102,8 @@ class Machine(RuleBasedStateMachine):
     @rule(job_id=ids, twice=twice)
     def cancel(self, job_id: str, twice: bool) -> None:
         """Whatever its status."""
-        call = calls.script("cancel", _text, self.keys, {"job": self.keys.job(job_id)}, {"id": job_id, **self._now})
+        args = {"id": job_id, "children": "1", **self._now}
+        call = calls.script("cancel", lambda reply: _text(reply[0]), self.keys, {"doomed": self.keys.doomed()}, args)
         for _ in range(1 + twice):
             assert self.broker.run(call) == self.model.cancel(job_id)
 

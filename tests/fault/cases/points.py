@@ -31,7 +31,7 @@ DESK = {"sift", "redrive", "purge", "import", "undo"}
 """What a person sends who looks after dead letters, one call at a time: who is killed there is like one whose call or
 reply is lost, and `replies` loses each.
 """
-ASIDE = {"listen", "pause", "progress", "tick", "declare", "alter"}
+ASIDE = {"listen", "pause", "progress", "tick", "declare", "alter", "log"}
 """What moves no job that there is: who listens; pauses; what handlers say; schedules, whose case is `cron`."""
 POOL = ("-p", "1", "-c", "4")
 
@@ -98,9 +98,7 @@ def played(trial: Trial, said: str, producer: tuple[str, ...] = ()) -> Verdict:
         lose_process(trial)
         producer = ("-m", "tests.fault.scenario", ",".join(trial.queues))
     manager = Manager(trial, said, producer, POOL)
-    trial.wait(lambda: trial.at_rest() and manager.quiet, 60)
-    trial.wait(lambda: all(" takes " in pool.log for pool in manager.pools if pool.running), 20)
-    time.sleep(0.5)  # the duties' first rounds
+    settle(trial, manager)
     manager.finishing = True
     verdict = trial.finish(*manager.pools)
     manager.close()
@@ -110,6 +108,19 @@ def played(trial: Trial, said: str, producer: tuple[str, ...] = ()) -> Verdict:
     if not manager.fired and said != RECORD:
         verdict.red.append("it did not fire")
     return verdict
+
+
+def settle(trial: Trial, manager: Manager) -> None:
+    """Until all is at rest and the duties have had their first rounds: a pool that dies in one of them is started
+    again, and that one must come to rest, too.
+    """
+    pools = 0
+    while pools < len(manager.pools):
+        pools = len(manager.pools)
+        trial.wait(lambda: trial.at_rest() and manager.quiet, 60)
+        trial.wait(lambda: all(" takes " in pool.log for pool in manager.pools if pool.running), 20)
+        time.sleep(0.5)
+        trial.wait(lambda: manager.pools[-1].running, 1)
 
 
 def lose_process(trial: Trial) -> None:

@@ -114,6 +114,19 @@ def test_no_live_worker(shop: Postroom, write: Write, look: Look, receiver: Rece
     until(lambda: look(rules) == [True, False])
 
 
+def test_jobs_that_expire(shop: Postroom, write: Write, look: Look, receiver: Receiver) -> None:
+    rules = write(
+        '[[rule]]\nname="late"\nexpired=2\nwithin="5m"\nqueue="q"\n'
+        '[[rule]]\nname="other"\nexpired=1\nwithin="5m"\nqueue="other"\n'
+    )
+    shop.using("not-yet", queue="q", deadline=0.001).enqueue_many([()] * 2)
+    assert look(rules) == [False, False]
+    burst(shop, "q")
+    assert look(rules) == [True, False]
+    (fired,) = receiver.got
+    assert fired.event["data"]["text"] == "late: 2 jobs have expired in queue q within 5 m"
+
+
 def test_jobs_that_wait_for_other_code(
     shop: Postroom, write: Write, look: Look, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

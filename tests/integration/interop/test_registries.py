@@ -31,15 +31,16 @@ def test_the_registries_hold_our_jobs(shop: Shop, rq: RqProcess, app: Postroom) 
     done, dead = app.enqueue("shop.add", 2, 3), app.enqueue("shop.fail", "no stock")
     later, canceled = app.enqueue("shop.add", 2, 3, delay=3600), app.enqueue("shop.add", 2, 3)
     canceled.cancel()
+    expired = app.enqueue("shop.add", 2, 3, deadline=0.001)
 
     shop.work()
 
     assert rq(rq_side.registry, "finished") == [done.id]
     assert rq(rq_side.registry, "failed") == [dead.id]
     assert rq(rq_side.registry, "scheduled") == [later.id]
-    assert rq(rq_side.registry, "canceled") == [canceled.id]
-    statuses = [rq(rq_side.look, job.id)["status"] for job in (done, dead, later, canceled)]
-    assert statuses == ["finished", "failed", "scheduled", "canceled"]
+    assert rq(rq_side.registry, "canceled") == [canceled.id, expired.id]
+    statuses = [rq(rq_side.look, job.id)["status"] for job in (done, dead, later, canceled, expired)]
+    assert statuses == ["finished", "failed", "scheduled", "canceled", "canceled"]
 
 
 def test_a_running_job_is_left_alone_by_rqs_clean_up(shop: Shop, rq: RqProcess, app: Postroom) -> None:
