@@ -59,4 +59,4 @@ bench: $(STAMP)  ## Postroom beside its peers, which are installed into .bench, 
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove what setup laid
-	@rm -rf $(VENV) $(LINKS) .bench build dist *.egg-info
+	@rm -rf $(VENV) $(LINKS) .bench .node build dist *.egg-info

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Unpack
 
 from postroom.jobs.broker import SCHEMES, Broker
+from postroom.jobs.correlation import Correlation
 from postroom.jobs.declarations import Declarations, after_make
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.events import Events, Wanted, place
@@ -51,6 +52,8 @@ class Postroom(Declarations):
             raise ConfigError(f"Postroom(…): {error}") from error
         self.keys = Keys.from_env()
         self.observers = Observers()
+        if self.settings.correlation:
+            self.observers.add(Correlation())
         super().__init__(include, allow, pickle)
         self._lock = threading.Lock()
         self._broker: Broker | None = None

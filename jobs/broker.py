@@ -86,7 +86,11 @@ class Broker:
 
     async def arun(self, call: Call[T]) -> T:
         """`run`, for an event loop."""
-        return _or_raise((await self.atry_many([call]))[0])  # type: ignore[no-any-return]
+        return (await self.arun_many([call]))[0]  # type: ignore[no-any-return]
+
+    async def arun_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        """`run_many`, for an event loop."""
+        return [_or_raise(reply) for reply in await self.atry_many(calls)]
 
     async def atry_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
         """`try_many`, for an event loop."""
@@ -246,12 +250,12 @@ class RoundTrip:
             self._error = error
 
     def reply(self) -> Any:
-        """What the only call brings.
+        """What the last call brings.
 
         Raises:
             Unavailable, ScriptFailed: as `Broker.run` does.
         """
-        return _or_raise(self.replies()[0])
+        return [_or_raise(reply) for reply in self.replies()][-1]
 
     def replies(self) -> list[Any]:
         """Wait for the replies; one that is a refusal is a ScriptFailed.

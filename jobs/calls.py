@@ -305,6 +305,16 @@ def read_all(space: Keys, job_id: str) -> Call[dict[bytes, bytes]]:
     return Call(("HGETALL", space.job(job_id)), pairs)
 
 
+def keep_schema(space: Keys, fingerprint: str, text: str) -> Call[bool]:
+    """Keep the schema of what is about to be written; False where it is kept already."""
+    return Call(("HSETNX", space.schemas(), fingerprint, text), bool)
+
+
+def schema(space: Keys, fingerprint: str) -> Call[bytes | None]:
+    """The text of a schema; None where nobody has kept it."""
+    return Call(("HGET", space.schemas(), fingerprint), lambda reply: reply)
+
+
 def drop_fields(space: Keys, job_id: str, names: Sequence[bytes]) -> Call[int]:
     """Take fields out of a job's hash; how many were there."""
     return Call(("HDEL", space.job(job_id), *names), int)

@@ -58,6 +58,13 @@ class Run:
         self.tell(self, Progress.of(done, total))
 
     @property
+    def correlation_id(self) -> str:
+        """What work it is a part of, where the setting `correlation` is on: the id of the job that began it, or what
+        its producer said. Else its own id.
+        """
+        return correlation.get() or self.id
+
+    @property
     def deadline(self) -> datetime | None:
         """When it must have ended (UTC); None: it has no deadline. What it enqueues has the same, or an earlier one."""
         return None if self.ends is None else datetime.fromtimestamp(self.ends, UTC)
@@ -93,6 +100,8 @@ _logger = logging.getLogger("postroom.job")
 _logger.addFilter(_Keep())
 
 current: ContextVar[Run] = ContextVar("postroom_current_job")
+correlation: ContextVar[str] = ContextVar("postroom_correlation", default="")
+"""What work jobs that are enqueued here are a part of, where the setting `correlation` is on; '': nobody said."""
 
 
 class CurrentJob:

@@ -5,7 +5,9 @@ names. A reader brings older documents up to its own version, step by step, befo
 """
 
 import inspect
+from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
@@ -37,6 +39,8 @@ class Contract:
     """The oldest version whose readers may read this one as theirs."""
     kind: type
     aliases: Mapping[str, str] = field(default_factory=dict)
+    codec: str = ""
+    """What its producers write it in, where their task does not say; '': as the app does."""
     writes: int = 0
     """The version that producers write; 0: their own."""
     reserved: tuple[str, ...] = ()
@@ -60,6 +64,7 @@ def message(
     version: int = 1,
     min_reader: int | None = None,
     aliases: Mapping[str, str] | None = None,
+    codec: str = "",
     writes: int | None = None,
     reserved: Collection[str] = (),
 ) -> Callable[[T], T]:
@@ -71,6 +76,7 @@ def message(
         min_reader: the oldest version whose readers may take this one for theirs: what was added can be ignored by
             them. Where not given only readers of this version or a newer one may.
         aliases: old name of a field → its present one, for documents of older versions.
+        codec: what calls that may hold it are written in, where the task does not say; '': as the app does.
         writes: the version that producers write, by `downcast`, while readers of older versions live; its own where
             not given.
         reserved: names of fields that were taken away: `postroom check` lets none come back with another meaning.
@@ -94,7 +100,7 @@ def message(
         rival = _contracts.get(name)
         if rival is not None and _place(rival.kind) != _place(kind):
             raise ConfigError(f"two messages are called {name!r}: {_place(rival.kind)} and {_place(kind)}")
-        more = (dict(aliases or {}), 0 if written == version else written, tuple(sorted(reserved)))
+        more = (dict(aliases or {}), codec, 0 if written == version else written, tuple(sorted(reserved)))
         _contracts[name] = _by_class[kind] = Contract(name, version, oldest, kind, *more)
         return kind
 
@@ -224,6 +230,14 @@ def known_value(info: Any, document: Any) -> Any:
         return document
     values = [one.value for one in info.cls]
     return UNKNOWN if UNKNOWN in values and document not in values else document
+
+
+def bytes_of_text(info: Any, document: Any) -> Any:
+    """Bytes, where JSON has their text: for `with_each`."""
+    if isinstance(info, kinds.BytesType | kinds.ByteArrayType) and isinstance(document, str):
+        with suppress(ValueError):  # it is none: the check of the call says so, and where
+            return b64decode(document, validate=True)
+    return document
 
 
 def _member(union: kinds.UnionType, document: Any) -> Any:

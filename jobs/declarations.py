@@ -65,6 +65,7 @@ class Declarations(Counter):
         key: Key = None,
         unique: str | float | timedelta | None = None,
         unique_by: Key = None,
+        codec: str | None = None,
         deadline: float | timedelta | None = None,
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
@@ -80,13 +81,15 @@ class Declarations(Counter):
                 again.
             isolate: run each of its jobs in a process of its own, which can be killed without harm to other jobs.
             typed: check its arguments against the annotations of its parameters, and read them as these types. False:
-                the handler gets what JSON carries, whatever is annotated.
+                the handler gets what the codec carries, whatever is annotated.
             key: one at a time of the jobs that have the same, in order of enqueue; a function of the job's arguments
                 (None from it: no key), or a text for all jobs of the task.
             unique: no second job is made until this one has started ("queued"), has ended ("running"), has succeeded
                 ("success"), or for so many seconds.
             unique_by: of which jobs: a function of the arguments (None from it: not unique), or a text; of those with
                 the same arguments where not given.
+            codec: what its calls are written in: `json`, `msgpack`, `avro`, `protobuf`. Where not given, as its
+                messages or the app say.
             deadline: seconds from its enqueue in which a job must have ended: later it does not begin.
 
         Raises:
@@ -278,7 +281,7 @@ class Declarations(Counter):
             self.allow(name)
         for task in self.tasks.values():
             if task.signature is not None:
-                task.signature.types  # noqa: B018  now that all modules are loaded, their names must be there
+                task.prepared.codec  # noqa: B018  now that all modules are loaded, all types must be there
         for follow_up in after_load:
             follow_up(self)
 

@@ -6,6 +6,7 @@ PostroomError
 │   ├── EncodeError      an argument or a result that cannot be encoded
 │   │   └── InvalidMessage  an argument that is not of its parameter's type
 │   ├── DecodeError      stored bytes that cannot be decoded
+│   │   └── UnknownSchema   they were written with a schema that this process has not seen
 │   ├── TooNew           a message of a version that this code may not read
 │   └── UnknownTask      a name that this app has no task for
 ├── BrokerError          the server
@@ -51,6 +52,18 @@ class InvalidMessage(EncodeError):
 
 class DecodeError(MessageError, ValueError):
     """Stored bytes are not what their content type says."""
+
+
+class UnknownSchema(DecodeError):
+    """Data was written with a schema that this process has not seen: `codec`, its `fingerprint`, the call's `task`."""
+
+    def __init__(self, codec: str, fingerprint: str, task: str) -> None:
+        super().__init__(f"the schema {fingerprint} of {task!r} is not known here")
+        self.codec, self.fingerprint, self.task = codec, fingerprint, task
+
+    def __reduce__(self) -> tuple[type["UnknownSchema"], tuple[str, str, str]]:
+        """Survive pickling."""
+        return UnknownSchema, (self.codec, self.fingerprint, self.task)
 
 
 class TooNew(MessageError):

@@ -14,7 +14,7 @@ from typing import Any
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.codecs import decode_call
-from postroom.jobs.errors import ConfigError, DecodeError, ScriptFailed, Unavailable
+from postroom.jobs.errors import ConfigError, DecodeError, ScriptFailed, Unavailable, UnknownSchema
 from postroom.jobs.keys import Keys
 from postroom.jobs.options import check_queue_name
 from postroom.jobs.record import GAP, START, Cursor, Event, Look, check_event
@@ -189,6 +189,8 @@ def task_of(stored: Any) -> str:
     try:
         saved_by_rq = stored["success_callback_name"] is not None
         name, _, _ = decode_call(stored["data"], kind.decode(errors="replace") if kind else None, saved_by_rq, _LIMIT)
+    except UnknownSchema as error:
+        return error.task
     except DecodeError:
         return ""
     return str(name)

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.codecs import decode_result, inflate
+from postroom.jobs.envelope import FIELDS, cloudevent
 from postroom.jobs.errors import DecodeError, JobCanceled, JobExpired, JobFailed, ResultExpired, ResultTimeout
 from postroom.jobs.joblog import LOG_FIELDS, LogLine, log_lines
 from postroom.jobs.progress import Progress
@@ -93,6 +94,20 @@ class Job(Generic[R]):
             raise ResultTimeout(f"job {self.id} has not ended within {timeout} s: it is {await self.astatus()}")
         return value  # type: ignore[no-any-return]
 
+    def cloudevent(self) -> dict[str, Any]:
+        """The job as a CloudEvent 1.0, in its JSON format (envelope.py). Its data is in clear, secrets too.
+
+        Raises:
+            ResultExpired: the job is not on the server (any more).
+            DecodeError: its task cannot be read.
+            Unavailable: the server cannot be reached.
+        """
+        return self._event(self._broker.run(self._read("status", *FIELDS)))
+
+    async def acloudevent(self) -> dict[str, Any]:
+        """`cloudevent`, for an event loop."""
+        return self._event(await self._broker.arun(self._read("status", *FIELDS)))
+
     def cancel(self, *, children: bool = True) -> bool:
         """See that the job does not run; where it runs already, that its completion is not accepted. So with all that
         it has enqueued, and so on, and has not ended: also where the job itself has.
@@ -132,6 +147,11 @@ class Job(Generic[R]):
     async def adelete(self) -> bool:
         """`delete`, for an event loop."""
         return await self._broker.arun(calls.delete(self._broker.keys, self.id))
+
+    def _event(self, found: dict[str, bytes | None]) -> dict[str, Any]:
+        if not any(found.values()):
+            raise ResultExpired(_missing(self.id))
+        return cloudevent(self._broker.keys.prefix, self.id, found)
 
     def _read(self, *fields: str) -> calls.Call[dict[str, bytes | None]]:
         return calls.read(self._broker.keys, self.id, *fields)
@@ -191,6 +211,10 @@ def _status(found: dict[str, bytes | None]) -> str | None:
     return None if status is None else status.decode()
 
 
+def _missing(job_id: str) -> str:
+    return f"job {job_id} is not on the server: it ended and its time is over, or it was deleted"
+
+
 def _was_open(before: str | None) -> bool:
     # "canceled" may be our own doing, whose reply was lost.
     return before not in {None, "finished", "failed", "stopped", "expired"}
@@ -204,7 +228,7 @@ def _in_stream(found: Mapping[str, bytes | None]) -> bool:
 def _read_result(job_id: str, found: dict[str, bytes | None], entry: Mapping[bytes, bytes]) -> Any:
     match _status(found):
         case None:
-            raise ResultExpired(f"job {job_id} is not on the server: it ended and its time is over, or it was deleted")
+            raise ResultExpired(_missing(job_id))
         case "finished":
             if found["result"]:
                 return decode_result(found["result"])

@@ -160,6 +160,10 @@ class Keys:
         """SET of the names of paused queues."""
         return f"{self.own()}paused"
 
+    def schemas(self) -> str:
+        """HASH: fingerprint → a schema that data was written with."""
+        return f"{self.own()}schemas"
+
     def dead(self) -> str:
         """STREAM of the newest burials: `queue`, `task`, and `jobs`, a JSON list of ids."""
         return f"{self.own()}dead"

@@ -33,7 +33,7 @@ class Enqueued:
     id: str
     task: str
     args: Sequence[Any]
-    """As JSON carries them."""
+    """As the codec carries them."""
     kwargs: Mapping[str, Any]
     queue: str
     delay: float | None
@@ -64,7 +64,7 @@ def read_batch(call: calls.Enqueue) -> Iterator[Enqueued]:
         common["p:deadline"] = f"{ends:.6f}"
     for start in range(0, len(batch.jobs), width):
         job_id, _, data, *more = batch.jobs[start : start + width]
-        task, args, kwargs = decode_call(data, JSON, False, len(data))
+        task, args, kwargs = decode_call(data, common["p:type"], False, len(data))
         when = datetime.fromtimestamp(float(place.due), UTC) if place.due != "" else None
         delay = float(place.delay) if place.delay != "" else None
         about = (call.queue, delay, when, "".join(more[:1]) or None)
@@ -154,9 +154,10 @@ class Kit:
     def _as_sent(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
         """The arguments of a call after they went through the codec."""
         known = self._app.tasks.get(name)
-        limit, signature = self._app.settings.payload_limit, known.signature if known else None
-        data = batch_of_one(name, args, kwargs, Options(), limit, signature=signature).jobs[2]
-        _, plain_args, plain_kwargs = decode_call(data, JSON, False, limit)
+        signature, codec = (known.signature, known.prepared.codec) if known else (None, JSON)
+        limit = self._app.settings.payload_limit
+        data = batch_of_one(name, args, kwargs, Options(), limit, signature=signature, codec=codec).jobs[2]
+        _, plain_args, plain_kwargs = decode_call(data, codec.name, False, limit)
         return plain_args, plain_kwargs
 
     def _bound(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -217,6 +218,8 @@ class Tray(Broker):
             return call.batch.ids
         if isinstance(call, calls.Read):
             return self._read(call.job_id, call.fields)
+        if call.command[0] == "HSETNX":  # a schema, which this process knows
+            return call.parse(1)
         if call.command[0] == "XREVRANGE":  # of RQ's stream of results, where none of ours has an entry
             return call.parse([])
         name = "Lua script" if call.source else call.command[0]

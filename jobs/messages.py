@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from postroom.jobs.codecs import JSON, encode_call
+from postroom.jobs.codecs import CODECS, JSON, MSGPACK, Codec, encode_call
 from postroom.jobs.context import current
-from postroom.jobs.errors import EncodeError, Rejected
+from postroom.jobs.errors import EncodeError, InvalidMessage, Rejected
 from postroom.jobs.options import Options, check_key, seconds, whole_seconds
-from postroom.jobs.origins import Origins
+from postroom.jobs.origins import Came, Origins
 from postroom.jobs.signature import Signature
 from postroom.jobs.times import rq_time
 
@@ -37,6 +37,8 @@ class Batch:
     they are `keyed` its key and its lock."""
     size: int = 0
     """Bytes of data."""
+    schema: tuple[str, str] | None = None
+    """What their data cannot be read without: fingerprint and text."""
     keyed: bool = False
     """They may have keys, or locks."""
     scope: str | float = ""
@@ -91,6 +93,7 @@ def batch_of_one(
     limit: int,
     at: float | None = None,
     signature: Signature | None = None,
+    codec: Codec = JSON,
 ) -> Batch:
     """One call.
 
@@ -99,14 +102,15 @@ def batch_of_one(
         limit: the most bytes of the encoded call.
         at: now, in seconds since the epoch.
         signature: what its arguments must be, where that is known.
+        codec: what it is written in.
 
     Raises:
         EncodeError: an argument that the codec cannot carry, or that is not of its parameter's type.
         Rejected: the call is larger than `limit`.
         ConfigError: its key cannot be one; or whatever the function raises that makes it.
     """
-    data, stamped = _data(name, args, kwargs, limit, signature)
-    batch = _batch(options, rq_time(at), stamped)
+    data, stamped, codec = _data(name, args, kwargs, limit, signature, codec)
+    batch = _batch(options, rq_time(at), codec, stamped)
     key, lock = options.key_of(args, kwargs), _lock(name, args, kwargs, options)
     if options.job_id is None:
         batch.add(os.urandom(_ID).hex(), "", data, key, lock)
@@ -124,19 +128,24 @@ def batch_of_known(name: str, calls: Mapping[str, Sequence[Any]], options: Optio
 
 
 def batches(
-    name: str, calls: Iterable[Sequence[Any]], options: Options, limit: int, signature: Signature | None = None
+    name: str,
+    calls: Iterable[Sequence[Any]],
+    options: Options,
+    limit: int,
+    signature: Signature | None = None,
+    codec: Codec = JSON,
 ) -> Iterator[Batch]:
     """Many calls in batches for one script each, bounded by number and bytes, made when asked for."""
     batch: Batch | None = None
-    ids, last = "", b""
+    ids, last = "", None
     for args in calls:
-        data, stamped = _data(name, args, {}, limit, signature)
-        if batch and (batch.size + len(data) > BATCH_BYTES or stamped != last):
+        data, stamped, used = _data(name, args, {}, limit, signature, codec)
+        if batch and (batch.size + len(data) > BATCH_BYTES or (stamped, used.schema) != last):
             yield batch
             batch = None
         if batch is None:
-            batch = _batch(options, rq_time(time.time()), stamped)
-            last = stamped
+            batch = _batch(options, rq_time(time.time()), used, stamped)
+            last = stamped, used.schema
             ids = os.urandom(_ID * BATCH_JOBS).hex()
         start = 2 * _ID * len(batch.ids)
         key, lock = (options.key_of(args, {}), _lock(name, args, {}, options)) if batch.keyed else ("", "")
@@ -149,31 +158,35 @@ def batches(
 
 
 def _data(
-    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int, signature: Signature | None
-) -> tuple[bytes, bytes]:
-    """The encoded call, and its stamp."""
-    data, stamped = encode_call(name, args, kwargs), signature.stamp if signature else b""
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int, signature: Signature | None, codec: Codec
+) -> tuple[bytes, bytes, Codec]:
+    """The encoded call, its stamp, and what it is written in."""
+    data, stamped = encode_call(name, args, kwargs, codec), signature.stamp if signature else b""
     run = current.get(None)
     sent_on = run is not None and run.origins is not None
     if run is not None and run.origins is not None:
-        args, kwargs, stamped = _whole(name, run.origins, args, kwargs, signature)
-        data = encode_call(name, args, kwargs)
+        data, stamped, codec = _whole(name, run.origins, args, kwargs, signature, codec)
     if len(data) > limit:
         raise Rejected(
             f"{name}: the call has {len(data):,} bytes, the limit is {limit:,} (payload_limit): "
             "store the large part elsewhere and send its name"
         )
-    if signature is not None:
-        signature.check(data, args, kwargs, sent_on=sent_on)
-        data = signature.written(data, stamped)
-    return data, stamped
+    if signature is not None and codec.schema is None:  # who knows the task's schema has looked
+        signature.check(data, args, kwargs, codec, sent_on=sent_on)
+        data = signature.written(data, stamped, codec)
+    return data, stamped, codec
 
 
 def _whole(
-    name: str, origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any], signature: Signature | None
-) -> tuple[Sequence[Any], Mapping[str, Any], bytes]:
-    """A call as this job's handler sends it on, and its stamp: with all that was in what it got, known here or not."""
-    laying = origins.laying()
+    name: str,
+    origins: Origins,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    signature: Signature | None,
+    codec: Codec,
+) -> tuple[bytes, bytes, Codec]:
+    """`_data` of a call as this job's handler sends it on: with all that was in what it got, known here or not."""
+    laying = origins.laying(codec.name)
     try:
         by_place = [laying.document(value) for value in args]
         by_name = {key: laying.document(value) for key, value in kwargs.items()}
@@ -181,7 +194,34 @@ def _whole(
         raise EncodeError(f"{name}: the arguments are nested too deeply to be sent on") from error
     stamped = signature.stamp_of(origins, laying, by_place, by_name) if signature else b""
     args = [laying.as_it_came(*pair) for pair in zip(args, by_place, strict=True)]
-    return args, {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}, stamped
+    kwargs = {key: laying.as_it_came(value, by_name[key]) for key, value in kwargs.items()}
+    if signature is not None and codec is not JSON and origins.came.codec == JSON.name:
+        args, kwargs = signature.with_bytes(args, kwargs)
+    if laying.is_used and codec.beside is not None:
+        data, codec = _with_room(name, origins.came, args, kwargs, codec)
+        return data, stamped, codec
+    return encode_call(name, args, kwargs, codec), stamped, codec
+
+
+def _with_room(
+    name: str, came: Came, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec
+) -> tuple[bytes, Codec]:
+    """A call that holds what came, and what it is written in: where no schema of `codec` has a place for that, another.
+
+    Raises:
+        EncodeError: none can carry it.
+    """
+    beside = codec.beside if came.codec == codec.name else None
+    for exact in (True, False) if beside else (False,):
+        try:
+            one = beside(came.fingerprint, same_task=came.task == name, exact=exact) if beside else codec
+            return encode_call(name, args, kwargs, one), one
+        except InvalidMessage:
+            raise
+        except EncodeError:
+            continue  # it has no place for a field
+    other = CODECS[came.codec] if CODECS[came.codec].of_task is None else MSGPACK
+    return encode_call(name, args, kwargs, other), other
 
 
 def _lock(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Options) -> str:
@@ -189,7 +229,9 @@ def _lock(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Op
     if options.unique is None:
         return ""
     if options.unique_by is None:
-        return hashlib.blake2b(encode_call(name, args, dict(sorted(kwargs.items()))), digest_size=16).hexdigest()
+        return hashlib.blake2b(
+            encode_call(name, args, dict(sorted(kwargs.items())), MSGPACK), digest_size=16
+        ).hexdigest()
     by = options.unique_by(*args, **kwargs) if callable(options.unique_by) else options.unique_by
     if by is None:
         return ""
@@ -197,9 +239,9 @@ def _lock(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Op
     return f"{name}:{by}"
 
 
-def _batch(options: Options, at: str, stamped: bytes = b"") -> Batch:
+def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"") -> Batch:
     keyed = options.key is not None or options.unique is not None
-    batch = Batch(_fields(options, at, stamped), keyed=keyed, scope=options.scope)
+    batch = Batch(_fields(options, at, codec, stamped), schema=codec.schema, keyed=keyed, scope=options.scope)
     if isinstance(options.deadline, datetime):
         batch.deadline = options.deadline.timestamp()
     elif options.deadline is not None:
@@ -212,11 +254,11 @@ def _batch(options: Options, at: str, stamped: bytes = b"") -> Batch:
     return batch
 
 
-def _fields(options: Options, at: str, stamped: bytes = b"") -> list[Any]:
+def _fields(options: Options, at: str, codec: Codec, stamped: bytes) -> list[Any]:
     """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
     status = "scheduled" if scheduled else "queued"
-    fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", JSON]
+    fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", codec.name]
     if stamped:
         fields += ("p:messages", stamped)
     if not scheduled:

@@ -34,3 +34,8 @@ def load(kind: Any, value: Any) -> Any:
         # As JSON, by pydantic's rules for it: a strict model takes the text of a time there and nowhere else.
         return kind.model_validate_json(msgspec.json.encode(value))
     raise TypeError(f"no {kind!r} can be read from a message")
+
+
+def as_document(value: Any) -> Any:
+    """A value as a plain document, in which bytes are bytes."""
+    return msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True, enc_hook=dump)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
+from postroom.jobs.codecs import check_codec
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.keys import JOB_ID
 from postroom.jobs.times import MOST
@@ -31,6 +32,7 @@ class OptionFields(TypedDict, total=False):
     timeout: float | timedelta
     result_ttl: int | timedelta
     at_front: bool
+    codec: str
     key: Key
     unique: str | float | timedelta | None
     unique_by: Key
@@ -53,6 +55,7 @@ class Options:
     timeout: float | timedelta | None = None
     result_ttl: int | timedelta | None = None
     at_front: bool = False
+    codec: str | None = None
     key: Key = None
     unique: str | float | timedelta | None = None
     unique_by: Key = None
@@ -73,6 +76,8 @@ class Options:
         for name, value in (("at_front", self.at_front), ("detached", self.detached)):
             if not isinstance(value, bool):
                 raise ConfigError(f"{name}={value!r}: True or False")
+        if self.codec is not None:
+            check_codec("", self.codec)
         if self.key is not None and not callable(self.key):
             check_key(self.key)
         self._check_unique()

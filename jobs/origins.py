@@ -9,7 +9,7 @@ than when it was read is laid over its document.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,17 @@ from postroom.jobs.contracts import Versions
 from postroom.jobs.models import is_model
 
 Plain = Callable[[Any], Any]
-_raw = msgspec.json.Decoder(tuple[str, None, list[msgspec.Raw], dict[str, msgspec.Raw]]).decode
+
+
+class Came(NamedTuple):
+    """How a call came."""
+
+    codec: str = "json"
+    fingerprint: str = ""
+    """Of the schema that it was written with; '': it has none."""
+    task: str = ""
+
+
 _PLAIN = object()
 """The value of a part of which only the document is known: what a model of pydantic holds."""
 
@@ -42,10 +52,12 @@ class Origins:
     Args:
         plain: a value as the plain document that is written of it.
         newer: the messages that are of a newer version than this code's, with their versions and oldest readers.
+        came: what the call is written in.
     """
 
-    def __init__(self, plain: Plain, newer: Versions | None = None) -> None:
+    def __init__(self, plain: Plain, newer: Versions | None = None, came: Came | None = None) -> None:
         self._plain = plain
+        self.came = came or Came()
         self.newer: Versions = newer or {}
         self._known: dict[int, Origin] = {}
         self._bytes: dict[int, bytes] = {}
@@ -54,17 +66,15 @@ class Origins:
         self,
         typed: tuple[Sequence[Any], Mapping[str, Any]],
         plain: tuple[Sequence[Any], Mapping[str, Any]],
-        data: bytes | None,
+        data: tuple[Sequence[bytes], Mapping[str, bytes]] | None,
     ) -> None:
         """The arguments `typed` of a call were read from those that are `plain`.
 
         Args:
-            data: the encoded call (JSON), where that is how they came.
+            data: each of them as it came, where that is what was read.
         """
-        by_place: Sequence[bytes | None] = [None] * len(typed[0])
-        by_name: Mapping[str, bytes] = {}
-        if data is not None:
-            by_place, by_name = _each_as_it_came(data)
+        by_place: Sequence[bytes | None] = data[0] if data else [None] * len(typed[0])
+        by_name = data[1] if data else {}
         for value, document, came in zip(typed[0], plain[0], by_place, strict=True):
             self.remember(value, document, came)
         for name, value in typed[1].items():
@@ -104,9 +114,9 @@ class Origins:
             self._known[id(value)] = found
         return found
 
-    def laying(self) -> "Laying":
-        """For one call that is sent on."""
-        return Laying(self._plain, self._known, self._bytes)
+    def laying(self, codec: str = "json") -> "Laying":
+        """For one call that is sent on, written in `codec`."""
+        return Laying(self._plain, self._known, self._bytes if codec == self.came.codec else {})
 
 
 class Laying:
@@ -115,17 +125,31 @@ class Laying:
     def __init__(self, plain: Plain, known: Mapping[int, Origin], data: Mapping[int, bytes]) -> None:
         self._plain, self._known, self._data = plain, known, data
         self._laid: dict[int, Any] = {}
+        self._made_here: set[int] = set()
 
     def document(self, value: Any) -> Any:
         """The document of a value: of one that was read, with all that its class does not know."""
-        return self._lay(value, self._plain(value), None)
+        before = len(self._laid)
+        found = self._lay(value, self._plain(value), None)
+        if len(self._laid) == before:
+            self._made_here.add(id(value))
+        return found
 
     def is_laid(self, document: Any) -> bool:
         """Was a part of what this has returned laid over what had been read?"""
         return id(document) in self._laid
 
+    @property
+    def is_used(self) -> bool:
+        """Was anything of it laid over what had been read?"""
+        return bool(self._laid)
+
     def as_it_came(self, value: Any, document: Any) -> Any:
-        """What to send for it: the very bytes that it was read from, where it says the same."""
+        """What to send for it: the very bytes that it was read from, where it says the same. Where nothing in it was
+        read: itself.
+        """
+        if id(value) in self._made_here:
+            return value
         data = self._data.get(id(value))
         same = data is not None and _same(document, self._known[id(value)].document)
         return msgspec.Raw(data) if data is not None and same else document
@@ -202,11 +226,6 @@ def holds_more(document: Any, base: Any) -> bool:
     return False
 
 
-def _each_as_it_came(data: bytes) -> tuple[list[bytes], dict[str, bytes]]:
-    _, _, by_place, by_name = _raw(data)
-    return [bytes(one) for one in by_place], {name: bytes(one) for name, one in by_name.items()}
-
-
 def _pairs(now: Sequence[Any], new: Sequence[int], base: Sequence[Any], gone: Collection[int]) -> dict[int, int]:
     """Of the items `new` those that say what one of those `gone` said, in its place where there is such a one."""
     left: dict[bytes, list[int]] = {}
@@ -240,5 +259,6 @@ def _members(value: Any, plain: Any) -> dict[Any, Any]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Do both say the same? `1` and `True` do not, though they are equal."""
-    return msgspec.json.encode(one) == msgspec.json.encode(other)
+    """Do both say the same? `1` and `True` do not, though they are equal; JSON writes null for what is not finite."""
+    text = msgspec.json.encode(one)
+    return text == msgspec.json.encode(other) and (b"null" not in text or bool(one == other))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from postroom.jobs.codecs import CODECS
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.times import MOST
 
@@ -36,6 +37,8 @@ class Settings:
     """How long a canceled job is kept."""
     unknown_task_ttl: int = 86_400
     """How long a job waits, from its making on, for a worker that knows its task, before it is a dead letter."""
+    codec: str = "json"
+    """What calls are written in where neither task nor message says: one of codecs.CODECS."""
     timeout: int = 180
     """How long a job may run where neither task nor call says (RQ's default)."""
     lease: float = 12.0
@@ -54,6 +57,8 @@ class Settings:
     """The file of alert rules. Where not set, `postroom-alerts.toml` here or in a folder above, if there is one."""
     events: str = "asked"
     """Whether events are recorded: `asked`: while somebody listens, and a quarter of an hour on; `on`: always."""
+    correlation: bool = False
+    """Let jobs say which job enqueued them, and what work they are a part of (correlation.py)."""
     otel: bool = False
     """Trace jobs by OpenTelemetry."""
     metrics_port: int = 0
@@ -98,7 +103,7 @@ _LEAST = {
     "unknown_task_ttl": 0,
 }
 
-_WORDS = {"events": ("asked", "on")}
+_WORDS = {"events": ("asked", "on"), "codec": tuple(CODECS)}
 
 
 _BOOLS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

@@ -5,7 +5,6 @@ counter will be read.
 """
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,11 +16,12 @@ import msgspec
 from msgspec import inspect as kinds
 
 from postroom.jobs.annotations import ANYTHING, NotThereYet, parts_of, type_of
-from postroom.jobs.codecs import encode_call
+from postroom.jobs.codecs import DOCUMENT, JSON, Codec, check_codec, encode_call, schema_codec
 from postroom.jobs.contracts import (
     Contract,
     brought_down,
     brought_up,
+    bytes_of_text,
     contract_of,
     known_value,
     message_of,
@@ -29,15 +29,14 @@ from postroom.jobs.contracts import (
     stamp,
     with_each,
 )
-from postroom.jobs.errors import DecodeError, InvalidMessage
-from postroom.jobs.models import dump, load
+from postroom.jobs.errors import ConfigError, DecodeError, InvalidMessage
+from postroom.jobs.models import dump
 from postroom.jobs.origins import Laying, Origins, holds_more
+from postroom.jobs.places import told
 
 SHAPES = 256
 """Ways of calling a task (how many arguments by place, which by name) whose decoders are kept."""
 
-_PLACE = re.compile(r"(?P<what>.*) - at `(?P<key>key` in `)?\$\[(?P<part>[23])\](?P<path>.*)`", re.DOTALL)
-_AT = re.compile(r"\[(\d+)\](.*)", re.DOTALL)
 _AS_THEY_ARE = (bytes, bytearray, datetime, date, time, timedelta, Decimal, UUID)
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
@@ -55,6 +54,7 @@ class Signature:
         self._names_in_reach = getattr(inspect.unwrap(function), "__globals__", {})
         self._decoder = lru_cache(maxsize=SHAPES)(self._make_decoder)
         self._exact = lru_cache(maxsize=SHAPES)(self._make_exact)
+        self._by_schema: dict[str, Codec] = {}
         self._expected: tuple[Callable[[bytes], Any], tuple[str, ...]] | None = None
         places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         parameters = signature.parameters.values()
@@ -119,25 +119,74 @@ class Signature:
         """The stamp of calls whose messages are of our own versions. A producer may write older ones."""
         return stamp((), {one.name: (one.version, one.min_reader) for one in self.contracts}) if self.contracts else b""
 
+    @cached_property
+    def codec(self) -> str:
+        """The codec that the messages ask for; '' where none does.
+
+        Raises:
+            ConfigError: they ask for several, or for one that is not there; or as `types`.
+        """
+        asked = {one.codec: one.name for one in self.contracts if one.codec}
+        for codec, name in asked.items():
+            check_codec(f"@message({name!r}): ", codec)
+        if len(asked) > 1:
+            each = " and ".join(f"{name!r} as {codec}" for codec, name in asked.items())
+            raise ConfigError(f"task {self._task} takes the messages {each}: say which it is: @app.task(codec=…)")
+        return next(iter(asked), "")
+
+    def by_schema(self, codec: str) -> Codec:
+        """What writes its calls in `avro` or `protobuf`.
+
+        Raises:
+            ConfigError: a parameter's type is none of the codec's, or what it needs is not installed; or as `types`.
+        """
+        if codec not in self._by_schema:
+            if older := [one.name for one in self.contracts if one.writes]:
+                raise ConfigError(
+                    f"task {self._task}: @message({older[0]!r}, writes=…): the schema of an older version is not known "
+                    f"for {codec}: write its calls in json or msgpack until all readers are new"
+                )
+            bind, check = self._signature.bind, self._check_document
+            self._by_schema[codec] = schema_codec(
+                codec, self._task, self._signature.parameters, self._infos, bind, check
+            )
+        return self._by_schema[codec]
+
+    def _check_document(
+        self, document: Any, args: Sequence[Any], kwargs: Mapping[str, Any], *, sent_on: bool = False
+    ) -> None:
+        self.check(document, args, kwargs, DOCUMENT, sent_on=sent_on)
+
     def read(
-        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None = None
+        self,
+        data: bytes,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        stamped: bytes | None = None,
+        codec: Codec = JSON,
     ) -> Arguments:
         """The arguments of a call as the handler gets them.
 
         Args:
-            data: the encoded call, as JSON.
+            data: the encoded call.
             args, kwargs: the same, plain: how many they are and what they are called says which types are asked.
             stamped: the producer's `stamp`; None: it told no versions, and ours are meant.
+            codec: what `data` is written in.
 
         Raises:
             DecodeError: they are not what the parameters say; names the place.
             TooNew: a message is of a version that may not be read here.
             ConfigError: as `types`.
         """
-        return self._read(*self._ours(data, args, kwargs, stamped))[0]
+        return self._read(*self._ours(data, args, kwargs, stamped, codec))[0]
 
     def read_with_origins(
-        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None
+        self,
+        data: bytes,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        stamped: bytes | None,
+        codec: Codec = JSON,
     ) -> tuple[Arguments, Origins | None]:
         """`read`, and what was read from what, for `stamp_of`.
 
@@ -146,20 +195,24 @@ class Signature:
         Raises:
             DecodeError, TooNew, ConfigError: as `read`.
         """
-        ours = self._ours(data, args, kwargs, stamped)
+        ours = self._ours(data, args, kwargs, stamped, codec)
         typed, all_known = self._read(*ours)
         if all_known and (not self.contracts or stamped == self._of_ours):
             return typed, None
         versions = read_stamp(stamped) if stamped else {}
-        told = [(one, versions[one.name]) for one in self.contracts if one.name in versions]
-        others = any(version[0] != one.version for one, version in told)
-        if all_known and not others and not holds_more([list(args), kwargs], as_written(typed)):
+        known = [(one, versions[one.name]) for one in self.contracts if one.name in versions]
+        others = any(version[0] != one.version for one, version in known)
+        if all_known and not others and not holds_more([list(args), kwargs], codec.plain(typed)):
             return typed, None
-        found = Origins(as_written, {one.name: version for one, version in told if version[0] > one.version})
+        found = Origins(
+            codec.plain,
+            {one.name: version for one, version in known if version[0] > one.version},
+            codec.came(data, self._task),
+        )
         # What was brought up is sent on as what it is now.
-        as_they_came = data if all(version[0] >= one.version for one, version in told) else None
+        as_they_came = codec.split and all(version[0] >= one.version for one, version in known)
         try:
-            found.remember_call(typed, ours[1:], as_they_came)
+            found.remember_call(typed, ours[1:3], codec.split(data) if codec.split and as_they_came else None)
         except RecursionError as error:
             raise self._too_deep() from error
         return typed, found
@@ -170,7 +223,7 @@ class Signature:
             self._expected = self._exact(count, names), names
 
     def read_expected(self, data: bytes, stamped: bytes | None) -> Arguments | None:
-        """`read` for a call that is made as was expected; None for every other, and for what `read` must judge.
+        """`read` for a call in JSON that is made as was expected; None for every other, and for what `read` must judge.
 
         It takes one decoding, where `read` wants another one before, which tells how the call is made.
 
@@ -204,7 +257,11 @@ class Signature:
         self._with_each(args, kwargs, lambda info, value: with_each(info, value, note))
         return stamp(self.contracts, {name: origins.newer[name] for name in (laid - made) & origins.newer.keys()})
 
-    def written(self, data: bytes, stamped: bytes) -> bytes:
+    def with_bytes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Documents of JSON as those of codecs that have a word for bytes."""
+        return self._with_each(args, kwargs, lambda info, value: with_each(info, value, bytes_of_text))
+
+    def written(self, data: bytes, stamped: bytes, codec: Codec = JSON) -> bytes:
         """A call as producers write it: messages in the versions that its stamp tells.
 
         Raises:
@@ -218,15 +275,22 @@ class Signature:
             found = message_of(info, document)
             return brought_down(found, document) if found and versions[found.name] == found.written else document
 
-        _, _, args, kwargs = msgspec.json.decode(data)
+        _, _, args, kwargs = codec.decode(data)
         try:
-            return encode_call(
-                self._task, *self._with_each(args, kwargs, lambda info, one: with_each(info, one, bring))
-            )
+            brought = self._with_each(args, kwargs, lambda info, one: with_each(info, one, bring))
         except DecodeError as error:
             raise InvalidMessage(f"{self._task}: {error}") from error
+        return encode_call(self._task, *brought, codec)
 
-    def check(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], *, sent_on: bool = False) -> None:
+    def check(
+        self,
+        data: bytes,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        codec: Codec = JSON,
+        *,
+        sent_on: bool = False,
+    ) -> None:
         """Will a worker be able to read this call?
 
         Args:
@@ -238,57 +302,62 @@ class Signature:
         """
         try:
             if sent_on:
-                self.read(data, *as_written((args, kwargs)))
+                _, _, args, kwargs = codec.decode(data)
+                self.read(data, args, kwargs, codec=codec)
             else:
-                self._decoded(data, args, kwargs)
+                self._decoded(data, args, kwargs, codec)
         except DecodeError as error:
             raise InvalidMessage(str(error)) from error.__cause__
 
-    def _make_decoder(self, count: int, names: tuple[str, ...]) -> Callable[[bytes], Any]:
+    def _make_decoder(self, count: int, names: tuple[str, ...], codec: Codec) -> Callable[[bytes], Any]:
         try:
             self._signature.bind(*range(count), **dict.fromkeys(names))
         except TypeError as error:  # in Python's words
             raise DecodeError(f"{self._task}: {error}") from None
         by_name = {name: self.types[name if name in self._by_name else self._rest[_BY_NAME]] for name in names}
-        return self._decoder_of(count, fields("keywords", by_name))
+        return self._decoder_of(count, fields("keywords", by_name), codec)
 
     def _make_exact(self, count: int, names: tuple[str, ...]) -> Callable[[bytes], Any]:
         """A decoder that takes no call with other names: a TypedDict leaves out what it does not know."""
         there = [(f"f{at}", self.types[name]) for at, name in enumerate(names)]
         renamed = {field: name for (field, _), name in zip(there, names, strict=True)}
         by_name = msgspec.defstruct("keywords", there, rename=renamed, forbid_unknown_fields=True)
-        return self._decoder_of(count, by_name)
+        return self._decoder_of(count, by_name, JSON)
 
-    def _decoder_of(self, count: int, by_name: Any) -> Callable[[bytes], Any]:
+    def _decoder_of(self, count: int, by_name: Any, codec: Codec) -> Callable[[bytes], Any]:
         by_place = tuple(self.types[self._name_at(at)] for at in range(count))
         call: Any = tuple.__class_getitem__((str, None, tuple.__class_getitem__(by_place), by_name))
-        return msgspec.json.Decoder(call, dec_hook=load).decode
+        return codec.decoder(call)
 
     def _ours(
-        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None
-    ) -> tuple[bytes, Sequence[Any], Mapping[str, Any]]:
-        """A call, encoded and plain, whose messages may be read as ours."""
+        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], stamped: bytes | None, codec: Codec
+    ) -> tuple[bytes, Sequence[Any], Mapping[str, Any], Codec]:
+        """A call, encoded and plain, whose messages may be read as ours, and what it is written in."""
+        if codec.documents is not None:  # its bytes were read to get these
+            data, codec = codec.documents.encode([self._task, None, args, kwargs]), codec.documents
         if not stamped or stamped == self._of_ours:
-            return data, args, kwargs
+            return data, args, kwargs, codec
         versions = read_stamp(stamped)
         args, kwargs = self._with_each(args, kwargs, lambda info, value: brought_up(info, value, versions))
-        return encode_call(self._task, args, kwargs), args, kwargs
+        return encode_call(self._task, args, kwargs, codec), args, kwargs, codec
 
-    def _read(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Arguments, bool]:
+    def _read(
+        self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec
+    ) -> tuple[Arguments, bool]:
         """The arguments, and whether all values of enums are known here: the others are read as `unknown`."""
         try:
-            return self._decoded(data, args, kwargs), True
+            return self._decoded(data, args, kwargs, codec), True
         except DecodeError:
             known = self._with_each(args, kwargs, lambda info, value: with_each(info, value, known_value))
             if known == (args, kwargs):
                 raise
-        return self._decoded(encode_call(self._task, *known), *known), False
+        return self._decoded(encode_call(self._task, *known, codec), *known, codec), False
 
-    def _decoded(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
+    def _decoded(self, data: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], codec: Codec) -> Arguments:
         try:
-            _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs))(data)
+            _, _, by_place, by_name = self._decoder(len(args), tuple(kwargs), codec)(data)
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise DecodeError(f"{self._task}: {self._told(error)}") from error
+            raise DecodeError(f"{self._task}: {told(error, self._name_at, len(self._by_place))}") from error
         return by_place, by_name
 
     def _with_each(
@@ -314,23 +383,6 @@ class Signature:
         kinds_by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return {name for name, parameter in self._signature.parameters.items() if parameter.kind in kinds_by_name}
 
-    def _told(self, error: Exception) -> str:
-        """What msgspec or pydantic says, with the place in the words of the handler's parameters."""
-        match = _PLACE.fullmatch(str(error))
-        if match is None:
-            return str(error)
-        path, what = match["path"].removeprefix("."), match["what"]
-        if match["part"] == "2" and (at := _AT.fullmatch(path)):
-            number = int(at[1])
-            several = number - len(self._by_place)
-            path = self._name_at(number) + (f"[{several}]" if several >= 0 else "") + at[2]
-        model = getattr(error.__cause__, "errors", None)
-        if model is not None:
-            first = model()[0]
-            what = first["msg"]
-            path += "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        return f"{'a key of ' if match['key'] else ''}{path}: {what[:1].lower()}{what[1:]}"
-
 
 _BY_NAME = inspect.Parameter.VAR_KEYWORD
 
@@ -339,11 +391,6 @@ def fields(name: str, types: Mapping[str, Any]) -> Any:
     """A TypedDict of this name and these fields."""
     make: Any = TypedDict
     return make(name, dict(types))
-
-
-def as_written(value: Any) -> Any:
-    """A value as the plain document that is written of it."""
-    return msgspec.json.decode(msgspec.json.encode(value, enc_hook=dump))
 
 
 def plain(arguments: Arguments) -> Arguments:

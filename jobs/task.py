@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from postroom.jobs import calls
 from postroom.jobs.broker import Broker, RoundTrip
+from postroom.jobs.codecs import CODECS, Codec
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.job import Job
 from postroom.jobs.keys import Keys
@@ -50,6 +51,17 @@ class Prepared(Generic[P, R]):
     signature: Signature | None = None
     """What its arguments must be; None: not known here, or nothing is said."""
 
+    @property
+    def codec(self) -> Codec:
+        """What its calls are written in: as the call or the task says, else its messages, else the app.
+
+        Raises:
+            ConfigError: its messages ask for several, or its types are none that the codec can carry.
+        """
+        of_messages = self.signature.codec if self.signature else ""
+        codec = CODECS[self.options.codec or of_messages or self.counter.settings.codec]
+        return codec if codec.of_task is None else codec.of_task(self.name, self.signature)
+
     def using(self, **options: Unpack[OptionFields]) -> "Prepared[P, R]":
         """The same with some options changed.
 
@@ -71,14 +83,14 @@ class Prepared(Generic[P, R]):
         """
         batch = self._batch(args, kwargs)
         with self._observed(batch):
-            ids = self.counter.broker.run(self._call(batch))
+            *_, ids = self.counter.broker.run_many(self._calls(batch))
         return self._job(ids[0], batch)
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """`enqueue`, for an event loop."""
         batch = self._batch(args, kwargs)
         with self._observed(batch):
-            ids = await self.counter.broker.arun(self._call(batch))
+            *_, ids = await self.counter.broker.arun_many(self._calls(batch))
         return self._job(ids[0], batch)
 
     @overload
@@ -110,7 +122,7 @@ class Prepared(Generic[P, R]):
         try:
             for batch in batches:
                 with self._observed(batch):
-                    made = broker.round_trip([self._call(batch)])
+                    made = broker.round_trip(self._calls(batch))
                     acknowledged, under_way = under_way, None
                     ids += acknowledged.reply() if acknowledged else []
                     made.send()
@@ -122,13 +134,13 @@ class Prepared(Generic[P, R]):
     def _send_each(self, batches: Iterator[Batch]) -> Iterator[list[str]]:
         for batch in batches:
             with self._observed(batch):
-                ids = self.counter.broker.run(self._call(batch))
+                *_, ids = self.counter.broker.run_many(self._calls(batch))
             yield ids
 
     async def _asend(self, batches: Iterator[Batch]) -> AsyncIterator[str]:
         for batch in batches:
             with self._observed(batch):
-                ids = await self.counter.broker.arun(self._call(batch))
+                *_, ids = await self.counter.broker.arun_many(self._calls(batch))
             for job_id in ids:
                 yield job_id
 
@@ -145,15 +157,19 @@ class Prepared(Generic[P, R]):
 
     def _batch(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Batch:
         limit = self.counter.settings.payload_limit
-        return batch_of_one(self.name, args, kwargs, self.options, limit, signature=self.signature)
+        return batch_of_one(self.name, args, kwargs, self.options, limit, signature=self.signature, codec=self.codec)
 
     def _batches(self, calls: Iterable[Sequence[Any]]) -> Iterator[Batch]:
         if self.options.job_id is not None:
             raise ConfigError(f"job_id={self.options.job_id!r} is for one job, not for many")
-        return batches(self.name, calls, self.options, self.counter.settings.payload_limit, self.signature)
+        limit = self.counter.settings.payload_limit
+        return batches(self.name, calls, self.options, limit, self.signature, self.codec)
 
-    def _call(self, batch: Batch) -> calls.Call[list[str]]:
-        return calls.enqueue(self.counter.broker.keys, self.options.queue, batch, Placement.of(self.options))
+    def _calls(self, batch: Batch) -> list[calls.Call[Any]]:
+        """What it takes to write them: last the call that does, whose reply is their ids."""
+        keys = self.counter.broker.keys
+        call = calls.enqueue(keys, self.options.queue, batch, Placement.of(self.options))
+        return [call] if batch.schema is None else [calls.keep_schema(keys, *batch.schema), call]
 
     def _job(self, job_id: str, batch: Batch) -> Job[R]:
         duplicate = job_id != batch.ids[0]

@@ -11,7 +11,7 @@ from postroom.jobs import calls
 from postroom.jobs.broker import Broker
 from postroom.jobs.calls import Call
 from postroom.jobs.codecs import decode_call
-from postroom.jobs.errors import DecodeError, JobFailed, ScriptFailed
+from postroom.jobs.errors import DecodeError, JobFailed, ScriptFailed, UnknownSchema
 from postroom.jobs.failure import KEPT, failures
 from postroom.jobs.job import Job
 from postroom.jobs.keys import Keys
@@ -349,6 +349,8 @@ def _task(stored: Stored) -> str:
     saved_by_rq = kind is None or stored["success_callback_name"] is not None
     try:
         return str(decode_call(stored["data"], None if kind is None else _text(kind), saved_by_rq, _LIMIT)[0])
+    except UnknownSchema as error:
+        return error.task
     except DecodeError:
         return ""  # pickled, or broken: whoever claims it will say
 

@@ -7,7 +7,7 @@ from postroom.integrations import activate, activate_tracing
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import SCHEMES
 from postroom.jobs.burial import Burial
-from postroom.jobs.context import current_job
+from postroom.jobs.context import correlation, current_job
 from postroom.jobs.contracts import downcast, message, upcast
 from postroom.jobs.declarations import after_load, after_make
 from postroom.jobs.errors import (
@@ -54,6 +54,7 @@ __all__ = [
     "Snooze",
     "Secret",
     "current_job",
+    "correlation",
     "message",
     "downcast",
     "evolve",

@@ -30,7 +30,7 @@ class Expected:
             ConfigError: an annotation names what is not there.
         """
         data = job.data
-        if not self._names or data is None or job.content_type != JSON or job.saved_by_rq:
+        if not self._names or data is None or job.content_type != JSON.name or job.saved_by_rq:
             return None
         name = self._names.get(data[: data.find(_AFTER_NAME)])
         task = None if name is None else self._app.tasks.get(name)
@@ -42,7 +42,7 @@ class Expected:
 
     def learn(self, job: Claimed, name: str, signature: Signature, args: Sequence[Any], names: Sequence[str]) -> None:
         """A job of this task could be read: so many arguments by place, and these by name."""
-        if job.data is not None and job.content_type == JSON and not job.saved_by_rq:
+        if job.data is not None and job.content_type == JSON.name and not job.saved_by_rq:
             signature.expect(len(args), tuple(names))
             self._names[job.data[: job.data.find(_AFTER_NAME)]] = name
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from postroom.jobs.app import Postroom
-from postroom.jobs.codecs import decode_call, inflate
+from postroom.jobs.codecs import codec_of, inflate
 from postroom.jobs.errors import DecodeError
 from postroom.jobs.origins import Origins
+from postroom.jobs.registry import decode_stored
 from postroom.jobs.signature import Arguments
 from postroom.jobs.times import is_rq_time
 from postroom.workers.claimed import Claimed
@@ -45,8 +46,9 @@ class Reading:
 
         Raises:
             DecodeError: says what is wrong with it.
+            Unavailable: the server was asked for its schema and not reached.
         """
-        return decode_call(job.data, job.content_type, job.saved_by_rq, self._limit)
+        return decode_stored(self._app.broker, job.data, job.content_type, job.saved_by_rq, self._limit)
 
     def typed(self, job: Claimed, name: str, args: Any, kwargs: Any) -> tuple[Arguments, Origins | None]:
         """Those arguments as the types of the task's parameters; as they are where nothing is said of them. And what
@@ -60,6 +62,6 @@ class Reading:
         if signature is None or job.data is None:
             return (args, kwargs), None
         data = inflate(job.data, self._limit) if job.saved_by_rq else job.data
-        found = signature.read_with_origins(data, args, kwargs, job.messages)
+        found = signature.read_with_origins(data, args, kwargs, job.messages, codec_of(job.content_type))
         self._expected.learn(job, name, signature, args, tuple(kwargs))
         return found

@@ -21,6 +21,7 @@ from postroom.jobs.app import Postroom
 from postroom.jobs.codecs import encode_result
 from postroom.jobs.context import Run, current
 from postroom.jobs.errors import (
+    BrokerError,
     DecodeError,
     EncodeError,
     JobInterrupted,
@@ -89,6 +90,9 @@ class Runner:
             return self.bury(job, Cause.UNKNOWN_TASK, failure, error.name)
         except MessageError as error:
             return self.unreadable(job, str(error))
+        except BrokerError as error:
+            log.info("job %s goes back, its schema was not to be had: %s", job.id, error)
+            return released(job)
         except Exception as error:  # ours: one job must not stop the others
             failure = self.failure(job, error, time.time())
             log.warning("job %s could not be read: %s", job.id, failure.traceback)

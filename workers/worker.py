@@ -161,6 +161,9 @@ class Worker:
         self._announce()
         queues = ", ".join(self._choice.queues)
         log.info("worker %s takes %s, %d threads", self._process, queues, self._orders.concurrency)
+        if pickled := sorted(self._app.pickle_queues & {*self._choice.queues}):
+            told = "jobs of RQ's producers on %s are unpickled: whoever can write to the server can run any code here"
+            log.warning(told, ", ".join(pickled))
         threads = self._make_threads()
         executors = self._consumer.executors = {THREAD: threads, **self._make_others()}
         control = Control(self._app.broker, self._process, self._cancel)

@@ -2,7 +2,7 @@
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, groupby, islice
 from operator import itemgetter
@@ -10,6 +10,7 @@ from typing import Any
 
 from postroom.jobs import calls, desk_calls
 from postroom.jobs.app import Postroom
+from postroom.jobs.codecs import schema_of
 from postroom.jobs.errors import NotDead
 from postroom.jobs.job import failure_of
 from postroom.jobs.options import check_queue_name
@@ -199,10 +200,12 @@ class DeadLetters:
             asked: list[calls.Call[Any]] = [calls.read_all(self._keys, job_id) for _, job_id, _ in part]
             hashes = self._broker.run_many(asked)
             theirs = [job_id for (_, job_id, _), stored in zip(part, hashes, strict=True) if b"p:type" not in stored]
-            entries = self._entries(theirs)
+            entries, schemas = self._entries(theirs), self._schemas(hashes)
             for (queue, job_id, expiry), stored in zip(part, hashes, strict=True):
                 if stored.get(b"status") == b"failed":
-                    yield encode(job_id, queue, expiry, stored, entries.get(job_id, {}))
+                    asked_for = schema_of(stored)
+                    schema = {name: text for name, text in schemas.items() if name == asked_for}
+                    yield encode(job_id, queue, expiry, stored, entries.get(job_id, {}), schema)
 
     def load(self, lines: Iterable[Line], *, replace: bool = False, progress: Callable[[int], None] = _nobody) -> Moved:
         """Import dead letters. One whose id is taken is left, with the status of the job that has it.
@@ -213,7 +216,7 @@ class DeadLetters:
         action = Action.new("import")
         moved = Moved(action.id)
         args = {"about": action.about, "replace": "1" if replace else ""}
-        for queue, ids, jobs in self._import_batches(lines):
+        for queue, ids, jobs in self._import_batches(self._keep_schemas(lines)):
             replies = calls.texts(
                 self._broker.run(desk_calls.move("import", self._keys, queue, action.id, jobs, **args))
             )
@@ -278,6 +281,20 @@ class DeadLetters:
             return {}
         found = self._broker.run_many([calls.last_result(self._keys, job_id) for job_id in ids])
         return dict(zip(ids, found, strict=True))
+
+    def _schemas(self, hashes: Iterable[Mapping[bytes, bytes]]) -> dict[str, str]:
+        """Those that are kept of what the data of these jobs cannot be read without."""
+        names = sorted({name for stored in hashes if (name := schema_of(stored))})
+        found = self._broker.run_many([calls.schema(self._keys, name) for name in names]) if names else []
+        return {name: text.decode(errors="replace") for name, text in zip(names, found, strict=True) if text}
+
+    def _keep_schemas(self, lines: Iterable[Line]) -> Iterator[Line]:
+        kept: set[str] = set()
+        for line in lines:
+            if new := line.schema.keys() - kept:
+                self._broker.run_many([calls.keep_schema(self._keys, name, line.schema[name]) for name in new])
+                kept |= new
+            yield line
 
     def _explained(self, rows: list[Summary]) -> list[Summary]:
         """With the reasons that stand in RQ's result stream only."""

@@ -32,6 +32,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, str]
     binary: dict[str, str] = {}
     result: dict[str, str] = {}
+    schema: dict[str, str] = {}
+    """Fingerprint and text of what its data cannot be read without."""
 
     @property
     def flat(self) -> list[str | bytes]:
@@ -54,7 +56,12 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(
-    job_id: str, queue: str, expiry: float, stored: Mapping[bytes, bytes], entry: Mapping[bytes, bytes]
+    job_id: str,
+    queue: str,
+    expiry: float,
+    stored: Mapping[bytes, bytes],
+    entry: Mapping[bytes, bytes],
+    schema: Mapping[str, str] | None = None,
 ) -> bytes:
     """The line of a dead letter, without its end."""
     fields, binary = {}, {}
@@ -66,7 +73,16 @@ def encode(
         except UnicodeDecodeError:
             binary[name.decode(errors="replace")] = base64.b64encode(value).decode()
     result = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in entry.items()}
-    line = Line(format=FORMAT, id=job_id, queue=queue, expiry=expiry, fields=fields, binary=binary, result=result)
+    line = Line(
+        format=FORMAT,
+        id=job_id,
+        queue=queue,
+        expiry=expiry,
+        fields=fields,
+        binary=binary,
+        result=result,
+        schema=dict(schema or {}),
+    )
     return _encoder.encode(line)
 
 

@@ -13,9 +13,11 @@ from postroom.contracts.contract import contracts
 from postroom.contracts.gate import Gate
 from postroom.contracts.judge import Status, Wishes, judge, updated
 from postroom.contracts.lock import FILE, Lock
+from postroom.contracts.locked import schemas
 from postroom.contracts.modes import Mode
 from postroom.contracts.payloads import count
 from postroom.jobs.app import Postroom
+from postroom.jobs.codecs import CODECS
 from postroom.jobs.errors import ConfigError
 
 
@@ -71,11 +73,14 @@ def check(
     lock = Lock.read(path)
     judged = judge(contracts(app), lock, wishes)
     open_ = [one for one in judged if one.added is not None and one.status is not Status.BREAKING]
-    if update and open_:
-        updated(lock, judged).write(path)
-    print_judgements(judged, path, update=update, as_json=as_json)
+    lacking = lock.lacks(schemas(app))
     broken = any(one.status is Status.BREAKING for one in judged)
-    ctx.exit(1 if broken or (open_ and not update) else 0)
+    if update and (open_ or (lacking and not broken)):
+        updated(lock, judged).with_schemas({} if broken else lacking).write(path)
+    print_judgements(judged, path, update=update, as_json=as_json)
+    for codec, some in lacking.items() if not update else ():
+        click.echo(f"{len(some)} schemas of {CODECS[codec].title} are not in {path} yet: --update adds them.", err=True)
+    ctx.exit(1 if broken or ((open_ or lacking) and not update) else 0)
 
 
 def _gate(app: Postroom, url: str, queues: Sequence[str], *, as_json: bool) -> int:

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from postroom.commands.dead_options import ago, console, filter_options, plain, which
 from postroom.commands.target import json_option, quick_app, url_option
-from postroom.jobs.codecs import decode_call
+from postroom.jobs.broker import Broker
 from postroom.jobs.errors import DecodeError
 from postroom.jobs.failure import Failure
+from postroom.jobs.registry import decode_stored
 from postroom.jobs.secrets import mask, names_of
 from postroom.jobs.settings import Settings
 from postroom.monitor.dead import DeadLetter, DeadLetters, Filter, Group, Summary, merge
@@ -52,7 +53,7 @@ def show(job_id: str, arguments: bool, url: str | None, as_json: bool) -> None:
     """Show everything about one dead letter."""
     app = quick_app(url)
     letter = DeadLetters(app).show(job_id)
-    call = _call(letter, app.settings) if arguments else None
+    call = _call(letter, app.broker, app.settings) if arguments else None
     if as_json:
         document = asdict(letter)
         del document["data"], document["content_type"], document["secret"]
@@ -174,11 +175,11 @@ def _failure_as_dict(failure: Failure) -> dict[str, Any]:
     return found
 
 
-def _call(letter: DeadLetter, settings: Settings) -> Any:
+def _call(letter: DeadLetter, broker: Broker, settings: Settings) -> Any:
     """Its arguments as {args, kwargs}, the secret ones masked; or why they cannot be told."""
     try:
-        saved_by_rq = letter.content_type is None
-        _, args, kwargs = decode_call(letter.data, letter.content_type, saved_by_rq, 10 * settings.payload_limit)
+        kind = letter.content_type
+        _, args, kwargs = decode_stored(broker, letter.data, kind, kind is None, 10 * settings.payload_limit)
     except DecodeError as error:
         return f"cannot be read: {error}"
     # Where no worker knew the task, an argument without a name may be anything.

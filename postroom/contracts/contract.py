@@ -10,11 +10,11 @@ from postroom.contracts.derive import aliased, decode, derive
 from postroom.contracts.schema import Node, inlined
 from postroom.contracts.signature import Signature
 from postroom.jobs.app import Postroom
+from postroom.jobs.codecs import JSON
 from postroom.jobs.contracts import Contract as Declared
 from postroom.jobs.contracts import brought_down, brought_up, has_step
 from postroom.jobs.contracts import contracts as declared_messages
 from postroom.jobs.origins import Origins
-from postroom.jobs.signature import as_written
 
 TASK, MESSAGE = "task", "message"
 
@@ -141,7 +141,7 @@ class MessageContract:
 
     def republish(self, document: Any) -> Any:
         """What a handler sends on that was given it."""
-        origins, value = Origins(as_written), self.decode(document)
+        origins, value = Origins(JSON.plain), self.decode(document)
         origins.remember(value, document)
         return origins.laying().document(value)
 

@@ -11,9 +11,10 @@ from typing import Any
 from postroom.contracts.payloads import Payload, payloads, ticks
 from postroom.jobs.app import Postroom
 from postroom.jobs.broker import Broker
-from postroom.jobs.codecs import decode_call, inflate
+from postroom.jobs.codecs import codec_of, inflate
 from postroom.jobs.errors import DecodeError, MessageError
 from postroom.jobs.failure import Cause
+from postroom.jobs.registry import decode_stored
 from postroom.jobs.secrets import Veil, hidden, mask, names_of
 
 MOST_PROBLEMS = 1000
@@ -83,10 +84,9 @@ class Gate:
         Raises:
             Unavailable: the server was not reached.
         """
-        return self.judge(chain(payloads(broker, told, queues), ticks(broker, self._schedules, queues)))
+        return self._judge(broker, chain(payloads(broker, told, queues), ticks(broker, self._schedules, queues)))
 
-    def judge(self, found: Iterable[Payload]) -> Findings:
-        """Hold these jobs against their tasks."""
+    def _judge(self, broker: Broker, found: Iterable[Payload]) -> Findings:
         findings = Findings()
         problems: dict[tuple[str, str], Problem] = {}
         for payload in found:
@@ -99,7 +99,7 @@ class Gate:
             findings.looked += 1
             call: tuple[str, Any, Any] = ("", [], {})
             try:
-                call = self._decode(payload)
+                call = decode_stored(broker, payload.data, payload.kind, payload.saved_by_rq, self._limit)
                 self._bind(payload, *call)
             except MessageError as error:  # of a message that is newer than this checkout, too
                 if payload.cause in _UNREADABLE_BEFORE and payload.state == "dead":
@@ -109,10 +109,6 @@ class Gate:
         findings.problems = sorted(problems.values(), key=lambda problem: (-problem.count, problem.task))
         return findings
 
-    def _decode(self, payload: Payload) -> tuple[str, Any, Any]:
-        kind = payload.content_type.decode(errors="replace") if payload.content_type is not None else None
-        return decode_call(payload.data, kind, payload.saved_by_rq, self._limit)
-
     def _bind(self, payload: Payload, name: str, args: Any, kwargs: Any) -> None:
         signature = self._signatures.get(name)
         if signature is None:
@@ -121,7 +117,8 @@ class Gate:
         if typed is not None:
             data = payload.data or b""
             data = inflate(data, self._limit) if payload.saved_by_rq else data
-            typed.read(data, args, kwargs, payload.messages)  # as a worker does, also of what RQ's producers sent
+            # As a worker does, also of what RQ's producers sent.
+            typed.read(data, args, kwargs, payload.messages, codec_of(payload.kind))
         else:
             try:
                 signature.bind(*args, **kwargs)

@@ -65,6 +65,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     format: int
     message: dict[str, Entry] = {}
     task: dict[str, Entry] = {}
+    avro: dict[str, Any] = {}
+    protobuf: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Lock:
     """What the file says."""
 
     entries: dict[Key, Entry] = field(default_factory=dict)
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Codec → fingerprint → schema that calls were written with: a reader may meet any of them."""
 
     @classmethod
     def read(cls, path: Path) -> "Lock":
@@ -93,7 +97,9 @@ class Lock:
         if found.format != _FORMAT:
             raise ConfigError(f"{path} has format {found.format}, this Postroom reads {_FORMAT}: use the newer one")
         kinds = {"message": found.message, "task": found.task}
-        return cls({(kind, name): entry for kind, entries in kinds.items() for name, entry in entries.items()})
+        entries = {(kind, name): entry for kind, entries in kinds.items() for name, entry in entries.items()}
+        schemas = {"avro": found.avro, "protobuf": found.protobuf}
+        return cls(entries, {codec: some for codec, some in schemas.items() if some})
 
     def write(self, path: Path) -> None:
         """Put it there, whole or not at all.
@@ -114,8 +120,22 @@ class Lock:
         kinds: dict[str, dict[str, Any]] = {"message": {}, "task": {}}
         for (kind, name), entry in self.entries.items():
             kinds[kind][name] = msgspec.to_builtins(entry)
-        return json.dumps({"format": _FORMAT, **kinds}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        found = {"format": _FORMAT, **kinds, **self.schemas}
+        return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     def but(self, changed: dict[Key, Entry]) -> "Lock":
         """The same with these entries."""
         return replace(self, entries={**self.entries, **changed})
+
+    def lacks(self, schemas: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Those that are not in it."""
+        found: dict[str, dict[str, Any]] = {}
+        for codec, some in schemas.items():
+            for fingerprint in some.keys() - self.schemas.get(codec, {}).keys():
+                found.setdefault(codec, {})[fingerprint] = some[fingerprint]
+        return found
+
+    def with_schemas(self, schemas: dict[str, dict[str, Any]]) -> "Lock":
+        """The same with these besides."""
+        both = {codec: {**self.schemas.get(codec, {}), **some} for codec, some in schemas.items()}
+        return replace(self, schemas={**self.schemas, **both})

@@ -39,6 +39,11 @@ class Payload(NamedTuple):
     """The versions of the messages in its call."""
 
     @property
+    def kind(self) -> str | None:
+        """`content_type` as a text."""
+        return None if self.content_type is None else self.content_type.decode(errors="replace")
+
+    @property
     def saved_by_rq(self) -> bool:
         """RQ wrote the hash last: its data may be compressed."""
         return self.content_type is None or self.callback is not None
@@ -99,7 +104,7 @@ def ticks(broker: Broker, known: Collection[str], queues: Collection[str] = ()) 
                 continue  # written by another version; `postroom cron list` tells
             if not queues or schedule.queue in queues:
                 data = encode_call(schedule.task, list(schedule.args), schedule.kwargs)
-                yield Payload("cron", schedule.queue, name, None, data, JSON.encode(), None, None)
+                yield Payload("cron", schedule.queue, name, None, data, JSON.name.encode(), None, None)
 
 
 def _ask(broker: Broker, job_id: str) -> Call[Any]:

@@ -43,11 +43,14 @@ SILENT = {
     "Postroom.task", "Postroom.on", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using",
     "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker",
     "Postroom.listener", "Prepared.using", "Queue.name", "Job.id", "Job.duplicate", "Prepared.counter", "Prepared.name",
-    "Prepared.options", "Prepared.signature", "Broker.safe_url", "Broker.client", "Broker.close", "Broker.aclose",
-    "LocalWorker.stop",
+    "Prepared.options", "Prepared.signature", "Prepared.codec", "Broker.safe_url", "Broker.client", "Broker.close",
+    "Broker.aclose", "LocalWorker.stop",
 }  # fmt: skip
 """What is public and sends nothing."""
-INNER = {"Broker.run", "Broker.run_many", "Broker.try_many", "Broker.round_trip", "Broker.arun", "Broker.atry_many"}
+INNER = {
+    "Broker.run", "Broker.run_many", "Broker.try_many", "Broker.round_trip", "Broker.arun", "Broker.arun_many",
+    "Broker.atry_many",
+}  # fmt: skip
 """What all other calls are made of."""
 
 
@@ -203,6 +206,10 @@ def _program(url: str, prefix: str, session: Session) -> Postroom:
     def fine(_: object) -> int:
         return ran("fine")
 
+    @app.task(name="typed", codec="avro")
+    def typed(_: int) -> None:
+        """Never runs: what is tried is that its schema goes before it."""
+
     @app.task(name="again", retry=Retry(stop=stop_after_attempt(3), wait=wait_none()))
     def again(_: object) -> None:
         if ran("again") == 1:
@@ -245,22 +252,12 @@ Call = Callable[[Any], Any]
 
 def book() -> Iterator[tuple[str, Prepare, Call]]:
     """Name (`Class.method`, and what is particular), what comes before, and the call, which is given that."""
-    numbers = [(n,) for n in range(MANY)]
-    fine: Prepare = lambda s: s.app.using("fine")  # noqa: E731
-    named: Prepare = lambda s: s.app.using("fine", job_id="mine")  # noqa: E731
-    later: Prepare = lambda s: s.app.using("fine", delay=60)  # noqa: E731
-    for what, prepare in (("", fine), (" job_id", named), (" delay", later)):
-        yield f"Prepared.enqueue{what}", prepare, lambda p: p.enqueue(1)
-        yield f"Prepared.aenqueue{what}", prepare, lambda p: asyncio.run(p.aenqueue(1))
-    yield "Prepared.enqueue twice", lambda s: (s.one(job_id="mine"), named(s))[1], lambda p: p.enqueue(1)
-    yield "Postroom.enqueue", lambda s: s.app, lambda app: app.enqueue("fine", 1, queue="q")
-    yield "Postroom.aenqueue", lambda s: s.app, lambda app: asyncio.run(app.aenqueue("fine", 1, queue="q"))
-    yield "Prepared.enqueue_many list", fine, lambda p: p.enqueue_many(numbers)
-    yield "Prepared.enqueue_many iterator", fine, lambda p: list(p.enqueue_many(iter(numbers)))
-    yield "Prepared.aenqueue_many", fine, lambda p: asyncio.run(_listed(p.aenqueue_many(numbers)))
+    yield from _producing()
     for name, prepare in (("", Session.one), (" finished", Session.ended), (" missing", lambda s: s.app.job("none"))):
         yield f"Job.status{name}", prepare, Job.status
         yield f"Job.astatus{name}", prepare, lambda job: asyncio.run(job.astatus())
+        yield f"Job.cloudevent{name}", prepare, lambda job: {**job.cloudevent(), "time": ""}
+        yield f"Job.acloudevent{name}", prepare, lambda job: {**asyncio.run(job.acloudevent()), "time": ""}
         yield f"Job.progress{name}", prepare, Job.progress
         yield f"Job.aprogress{name}", prepare, lambda job: asyncio.run(job.aprogress())
         yield f"Job.logs{name}", prepare, Job.logs
@@ -279,7 +276,6 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     yield "Postroom.events", Session.recorded, lambda events: [event.jobs[0] for event in events]
     yield "Postroom.events async", Session.recorded, lambda events: asyncio.run(_heard(events))
     yield from _keyed()
-    yield "Prepared.enqueue deadline", lambda s: s.app.using("fine", deadline=60), lambda p: p.enqueue(1)
     yield "Job.cancel with children", Session.parent, Job.cancel
     yield from _desk()
     yield "Tell.do", lambda s: s, Session.told
@@ -287,6 +283,26 @@ def book() -> Iterator[tuple[str, Prepare, Call]]:
     yield "Broker.ping", lambda s: s.app.broker, Broker.ping
     yield "all async", lambda s: s, lambda s: asyncio.run(_all_async(s))
     yield "LocalWorker.run", lambda s: s, Session.burst
+
+
+def _producing() -> Iterator[tuple[str, Prepare, Call]]:
+    """Jobs that are handed over."""
+    numbers = [(n,) for n in range(MANY)]
+    fine: Prepare = lambda s: s.app.using("fine")  # noqa: E731
+    named: Prepare = lambda s: s.app.using("fine", job_id="mine")  # noqa: E731
+    later: Prepare = lambda s: s.app.using("fine", delay=60)  # noqa: E731
+    avro: Prepare = lambda s: s.app.using("typed")  # noqa: E731
+    for what, prepare in (("", fine), (" job_id", named), (" delay", later), (" avro", avro)):
+        yield f"Prepared.enqueue{what}", prepare, lambda p: p.enqueue(1)
+        yield f"Prepared.aenqueue{what}", prepare, lambda p: asyncio.run(p.aenqueue(1))
+    yield "Prepared.enqueue twice", lambda s: (s.one(job_id="mine"), named(s))[1], lambda p: p.enqueue(1)
+    yield "Postroom.enqueue", lambda s: s.app, lambda app: app.enqueue("fine", 1, queue="q")
+    yield "Postroom.aenqueue", lambda s: s.app, lambda app: asyncio.run(app.aenqueue("fine", 1, queue="q"))
+    yield "Prepared.enqueue_many list", fine, lambda p: p.enqueue_many(numbers)
+    yield "Prepared.enqueue_many avro", avro, lambda p: p.enqueue_many(numbers)
+    yield "Prepared.enqueue_many iterator", fine, lambda p: list(p.enqueue_many(iter(numbers)))
+    yield "Prepared.aenqueue_many", fine, lambda p: asyncio.run(_listed(p.aenqueue_many(numbers)))
+    yield "Prepared.enqueue deadline", lambda s: s.app.using("fine", deadline=60), lambda p: p.enqueue(1)
 
 
 def _keyed() -> Iterator[tuple[str, Prepare, Call]]:

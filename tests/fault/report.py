@@ -21,6 +21,7 @@ KINDS = {
     "processes stand still for three leases": ("child stopped", "pool stopped", "group stopped"),
     "deploys under load, of three versions in every order": ("deploy", "slow first", "versions", "upgrade"),
     "jobs that kill or hang their process": ("poison",),
+    "payloads made wrong, in every codec": ("fuzz",),
     "schedulers are killed and stopped, their clocks apart": ("cron", "clocks"),
     "kill -9 among jobs that have keys": ("keys",),
     "kill -9 among jobs that are unique": ("unique",),

@@ -55,7 +55,7 @@ BAD: dict[str, tuple[dict[str, Field], str]] = {
     "a-method": ({"data": b'["double",{"an":"instance"},[],{}]'}, "not a call"),
     "deep": ({"data": b"[" * 200_000}, "not JSON"),
     "unknown-task": ({"data": b'["os.system",null,["true"],{}]'}, "no task 'os.system' in this app"),
-    "unknown-type": ({"p_type": "x-future/2"}, "content type 'x-future/2' is not known here"),
+    "unknown-type": ({"p_type": "x-future/2"}, "p:type='x-future/2'"),
     "type-no-text": ({"p_type": b"\xff\xfe"}, "content type"),
     "bad-date": ({"created_at": "yesterday"}, "created_at='yesterday' is no date"),
     "date-no-text": ({"created_at": b"\xff\xfe"}, "is no date"),

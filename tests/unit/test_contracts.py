@@ -10,7 +10,7 @@ import pytest
 
 from postroom import ConfigError, InvalidMessage, downcast, message, upcast
 from postroom.jobs import contracts
-from postroom.jobs.codecs import decode_call, encode_call
+from postroom.jobs.codecs import JSON, MSGPACK, decode_call, encode_call
 from postroom.jobs.errors import DecodeError, TooNew
 from postroom.jobs.messages import batch_of_one, batches
 from postroom.jobs.options import Options
@@ -74,9 +74,13 @@ def signature(kind: Any, name: str = "what") -> Signature:
 
 
 def read(found: Signature, stamped: bytes | None, *args: Any, **kwargs: Any) -> Any:
-    data = encode_call("t", args, kwargs)
-    _, args, kwargs = decode_call(data, "json", False, 1_000_000)
-    return found.read(data, args, kwargs, stamped)
+    got = []
+    for codec in (JSON, MSGPACK):
+        data = encode_call("t", args, kwargs, codec)
+        _, plain_args, plain_kwargs = decode_call(data, codec.name, False, 1_000_000)
+        got.append(found.read(data, plain_args, plain_kwargs, stamped, codec))
+    assert all(one == got[0] for one in got)
+    return got[0]
 
 
 def test_a_stamp_tells_all_messages_of_a_signature() -> None:

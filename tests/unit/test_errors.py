@@ -47,6 +47,7 @@ def test_every_error_survives_pickling(kind: type[errors.PostroomError]) -> None
         errors.JobFailed: ("job-1", "ValueError: no", "Traceback …"),
         errors.DuplicateJob: ("job-1",),
         errors.TooNew: ("order", 3, 3, 2),
+        errors.UnknownSchema: ("avro", "00" * 8, "shop.bill"),
     }
     error = kind(*arguments.get(kind, ("what went wrong",)))
     back = pickle.loads(pickle.dumps(error))

@@ -60,6 +60,21 @@ def test_fake_keeps_what_is_enqueued_and_runs_nothing(app: Postroom) -> None:
     assert app.broker.url == "redis://127.0.0.1:1", "as before"
 
 
+@pytest.mark.parametrize("codec", ["json", "msgpack", "avro", "protobuf"])
+def test_in_every_codec(app: Postroom, codec: str) -> None:
+    @app.task(name="packed", codec=codec, result_ttl=500)
+    def packed(order: Order, when: datetime) -> int:
+        return order.id + when.year
+
+    call = (Order(1, ["a"]), datetime(2026, 11, 27, tzinfo=UTC))
+    with app.testing() as kit:
+        packed.enqueue(*call)
+        kit.assert_enqueued(packed, call, times=1)
+        kit.assert_not_enqueued(packed, (Order(2, ["a"]), call[1]))
+    with app.testing("inline"):
+        assert packed.enqueue(*call).result(timeout=0) == 2027
+
+
 def test_an_assertion_that_fails_lists_what_there_is(app: Postroom) -> None:
     order = Order(1, [])
     with app.testing() as kit:

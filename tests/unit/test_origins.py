@@ -10,8 +10,8 @@ import msgspec
 import pydantic
 import pytest
 
+from postroom.jobs.codecs import JSON
 from postroom.jobs.origins import Origins
-from postroom.jobs.signature import as_written
 
 
 class Kind(Enum):
@@ -145,7 +145,7 @@ def document(kind: Any = Order) -> dict[str, Any]:
 def read(kind: Any, given: Any) -> tuple[Any, Callable[[Any], Any]]:
     """The value of a document, and what is sent on for a value."""
     value = msgspec.convert(given, kind, dec_hook=lambda to, plain: to.model_validate(plain))
-    origins = Origins(as_written)
+    origins = Origins(JSON.plain)
     origins.remember(value, given)
     return value, lambda sent: origins.laying().document(sent)
 
@@ -292,7 +292,7 @@ def test_what_stands_in_a_field_is_laid_over_what_stood_there_if_it_is_of_the_sa
 def test_an_object_that_was_made_here_is_written_as_it_is() -> None:
     _, sent = read(Order, document())
     other = Order(1, Kind.UNKNOWN, [], {})
-    assert sent(other) == as_written(other)
+    assert sent(other) == JSON.plain(other)
     assert sent(7) == 7
     assert sent({"a": {1, 2}, 3: ()}) == {"a": [1, 2], "3": []}
     assert sent({1: "a", "1": "b"}) == {"1": "b"}
@@ -329,7 +329,7 @@ def test_a_default_that_was_left_out_stays_out_though_a_copy_has_it() -> None:
     for given in ({"id": 1, "more": 1}, {"id": 1, "line": {"sku": "a", "more": 1}}):
         value, sent = read(Sale, given)
         assert sent(value) == given
-        origins = Origins(as_written)
+        origins = Origins(JSON.plain)
         origins.remember(value, given)
         other = replace(value, id=2)
         origins.succeed(value, other)
@@ -341,7 +341,7 @@ def test_a_default_that_was_left_out_stays_out_though_a_copy_has_it() -> None:
 def test_what_is_written_as_an_array() -> None:
     given = {"point": [1, dict(RED)], "row": ["row", dict(BLUE)], "ids": {"1": dict(TEAL)}}
     value = msgspec.json.decode(msgspec.json.encode(given), type=Table)
-    origins = Origins(as_written)
+    origins = Origins(JSON.plain)
     origins.remember(value, given)
     value.point = value.point._replace(x=2)
     value.row.line.count = 5

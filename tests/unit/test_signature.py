@@ -14,7 +14,7 @@ import pydantic
 import pytest
 
 from postroom import ConfigError, InvalidMessage, Postroom, Secret
-from postroom.jobs.codecs import decode_call, encode_call
+from postroom.jobs.codecs import JSON, MSGPACK, decode_call, encode_call
 from postroom.jobs.errors import DecodeError
 from postroom.jobs.signature import Signature
 
@@ -84,11 +84,16 @@ def signature(function: Callable[..., Any]) -> Signature:
 
 
 def through(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What the handler gets."""
-    data = encode_call("shop.t", args, kwargs)
-    _, plain_args, plain_kwargs = decode_call(data, "json", False, 1_000_000)
-    signature(function).check(data, args, kwargs)
-    return signature(function).read(data, plain_args, plain_kwargs)
+    """What the handler gets, in JSON and MessagePack alike."""
+    found = signature(function)
+    got = []
+    for codec in (JSON, MSGPACK):
+        data = encode_call("shop.t", args, kwargs, codec)
+        _, plain_args, plain_kwargs = decode_call(data, codec.name, False, 1_000_000)
+        found.check(data, args, kwargs, codec)
+        got.append(found.read(data, plain_args, plain_kwargs, codec=codec))
+    assert all(one == got[0] for one in got)
+    return got[0]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from tests.fault.cases.controls import controls
 from tests.fault.cases.cron import cron
 from tests.fault.cases.deadlines import deadlines
 from tests.fault.cases.deploys import deploy, slow_first
+from tests.fault.cases.fuzz import fuzz
 from tests.fault.cases.keys import keys
 from tests.fault.cases.lines import lines
 from tests.fault.cases.model import model
@@ -28,6 +29,6 @@ _CASES: tuple[Case, ...] = (
     *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
     *(deploy, slow_first, upgrade, poison, cron, keys, unique, deadlines),
     *(restart, pause, maxmemory, flush, versions, clocks, half_open),
-    *(model, controls),
+    *(fuzz, model, controls),
 )
 ALL: dict[str, Case] = {case.__name__: case for case in _CASES}

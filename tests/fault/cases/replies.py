@@ -110,7 +110,7 @@ def _normal(client: Any, space: str, answer: str) -> Iterator[str]:
     called: dict[str, str] = {}
     for key, kind, held, left in _read(client, space):
         if kind == b"hash":
-            fields = {name.decode(): _AT.sub("…", value.decode()) for name, value in held.items()}
+            fields = {name.decode(): _AT.sub("…", value.decode(errors="replace")) for name, value in held.items()}
             called[key.rpartition(":")[2]] = fields.get("data", "")
             shown: Any = sorted((name, "…" if name in _TIMES else value) for name, value in fields.items())
         elif kind == b"zset" and ":key:" in key:  # a line

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from postroom.jobs.codecs import CODECS, JSON
 from tests.fault.ground import Ground
 from tests.fault.trial import Trial
 from tests.fault.upgrade import KEPT, SENT
@@ -30,21 +31,25 @@ Deploys = Sequence[str]
 
 
 def upgrade(ground: Ground) -> Iterator[Verdict]:
-    """All orders in which producers and workers become 2 and then 3; the short form has the two furthest apart."""
+    """All orders in which producers and workers become 2 and then 3; the short form has the two furthest apart. In the
+    other codecs than JSON: the one in which every worker meets what is newer than itself.
+    """
     orders = sorted(set(itertools.permutations("PPWW")))
     jobs = SHORT_JOBS if ground.short else JOBS
     for deploys in (orders[0], orders[-1]) if ground.short else orders:
-        yield played(ground, deploys, jobs)
+        yield played(ground, deploys, jobs, JSON.name)
+    for codec in sorted(CODECS.keys() - {JSON.name}):
+        yield played(ground, orders[0], jobs, codec)
 
 
-def played(ground: Ground, deploys: Deploys, jobs: int) -> Verdict:
+def played(ground: Ground, deploys: Deploys, jobs: int, codec: str) -> Verdict:
     """One order of deploys, while messages are on their way."""
-    named = f"upgrade {' '.join(deploys)}"
+    named = " ".join(("upgrade", *(() if codec == JSON.name else (codec,)), *deploys))
     with Trial(named, ground.url, ground.seed, queues=2) as trial, ExitStack() as ending:
         programs = {version: installed(trial.folder / f"v{version}", trial.url) for version in VERSIONS}
         for program in programs.values():
             ending.callback(program.close)
-        environ = trial.environ
+        environ = {**trial.environ, "POSTROOM_CODEC": codec}
         produced, worked, first = 1, 1, 0
         share = jobs // STAGES
         workers = programs[1].worker("shop:app", "q0", **environ)

@@ -107,9 +107,10 @@ def test_pickle_is_read_on_a_queue_of_its_own_only(shop: Shop, rq: RqProcess, ap
     refused = rq(rq_side.enqueue_trap, "shop.add")
     wanted = rq(rq_side.enqueue, "shop.add", 2, 3, serializer="pickle", queue="pickled")
 
-    shop.work("default", "pickled")
+    log = shop.work("default", "pickled")
 
-    # I expect the one to be a dead letter that was not unpickled, and the other to run
+    # I expect the one to be a dead letter that was not unpickled, the other to run, and the worker to warn
+    assert "RQ's producers on pickled are unpickled: whoever can write to the server can run any code here" in log
     with pytest.raises(JobFailed, match="not JSON"):
         app.job(refused).result(timeout=0)
     assert "not JSON" in rq(rq_side.look, refused)["exc_string"]
