@@ -42,9 +42,9 @@ PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
     "Postroom.task", "Postroom.on", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using",
     "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker",
-    "Postroom.listener", "Prepared.using", "Queue.name", "Job.id", "Job.duplicate", "Prepared.counter", "Prepared.name",
-    "Prepared.options", "Prepared.signature", "Prepared.codec", "Broker.safe_url", "Broker.client", "Broker.close",
-    "Broker.aclose", "LocalWorker.stop",
+    "Postroom.listener", "Postroom.testing", "Prepared.using", "Queue.name", "Job.id", "Job.duplicate",
+    "Prepared.counter", "Prepared.name", "Prepared.options", "Prepared.signature", "Prepared.codec", "Broker.safe_url",
+    "Broker.client", "Broker.close", "Broker.aclose", "LocalWorker.stop",
 }  # fmt: skip
 """What is public and sends nothing."""
 INNER = {

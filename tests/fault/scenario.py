@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from postroom.jobs.errors import DuplicateJob
@@ -85,8 +86,8 @@ class Scenario:
         history.acked(job.id)
 
     def bounded(self) -> None:
-        """One that is late before it can begin, and a tree that is canceled when it has children."""
-        history.acked(app.using("work", queue=self.first, deadline=0.001).enqueue().id)
+        """One that is late before it is enqueued, and a tree that is canceled when it has children."""
+        history.acked(app.using("work", queue=self.first, deadline=datetime.now(UTC) - timedelta(seconds=1)).enqueue().id)
         job = self.named("tree", "tree", self.second, 0.3, deadline=600.0)
         end = time.monotonic() + 5
         while job.status() == "queued" and time.monotonic() < end:
