@@ -87,7 +87,8 @@ class Scenario:
 
     def bounded(self) -> None:
         """One that is late before it is enqueued, and a tree that is canceled when it has children."""
-        history.acked(app.using("work", queue=self.first, deadline=datetime.now(UTC) - timedelta(seconds=1)).enqueue().id)
+        over = datetime.now(UTC) - timedelta(seconds=1)
+        history.acked(app.using("work", queue=self.first, deadline=over).enqueue().id)
         job = self.named("tree", "tree", self.second, 0.3, deadline=600.0)
         end = time.monotonic() + 5
         while job.status() == "queued" and time.monotonic() < end:
