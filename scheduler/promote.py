@@ -13,8 +13,10 @@ LEAST = 0.01
 """Seconds between two looks at a queue whose jobs come due one after the other: they go in batches, not one by one."""
 PAUSE = 0.002
 """Seconds after a full batch. After an outage a million may be due, and the server has others to serve."""
-TURN = 0.25
-"""Seconds for which one process promotes for all. Longer than LOOK: whoever has the turn keeps it while it lives."""
+TURN = 0.5
+"""Seconds for which one process promotes for all. Longer than NAMES: whoever has the turn keeps it while it lives."""
+NAMES = 0.35
+"""Seconds after which the turn is kept, and it is asked which queues there are."""
 
 
 class Promote:
@@ -30,19 +32,19 @@ class Promote:
         self._looks: dict[str, float] = {}
         """When each queue is to be looked at, by time.monotonic()."""
         self._named = self._turn = 0.0
-        """Until when the names of the queues, and the turn, are good."""
+        """Until when the names of the queues are good, and the turn is ours."""
 
     def do(self, app: Postroom) -> float:
         """One round: a script per queue, in one round trip. Returns the seconds until the next."""
         now = time.monotonic()
-        if now >= self._named or now >= self._turn:
+        if now >= self._named:
             ours, queues = app.broker.run_many(
                 [calls.turn(app.keys, "promote", TURN, again=now < self._turn), calls.queue_names(app.keys)]
             )
             if not ours:
                 return LOOK
             self._turn = now + TURN
-            self._named = now + LOOK / 2
+            self._named = now + NAMES
             self._looks = {queue: self._looks.get(queue, now) for queue in queues}
         due = [queue for queue, when in self._looks.items() if when <= now]
         replies = app.broker.try_many([calls.promote(app.keys, queue, BATCH) for queue in due]) if due else []
