@@ -202,8 +202,8 @@ def uneven(
     failed = {(run.job_id, run.token) for run in runs if run.what == "fail"} | overdue
     failures = Counter(job_id for job_id, _ in failed)
     for job_id, fields in found.hashes.items():
-        # What was fatal to its processes never failed by its own word: its burial is the only attempt that counts. What was
-        # stopped at its deadline may have been so before its handler's first line.
+        # What was fatal to its processes never failed by its own word: its burial is the only attempt that counts.
+        # What was stopped at its deadline may have been so before its handler's first line.
         fatal = fields.get("p:cause") in {"poison", "expired"}
         if int(fields.get("p:attempt", 0)) > failures[job_id] + fatal:
             yield f"job {job_id} counts {fields['p:attempt']} attempts, {failures[job_id]} failed"
