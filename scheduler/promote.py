@@ -1,10 +1,12 @@
-"""The duty of promoting: scheduled jobs that are due go to their queues."""
+"""The duty of promoting: scheduled jobs that are due go to their queues, and those whose rate lets them begin."""
 
 import time
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError
+from postroom.jobs.keys import Keys
+from postroom.jobs.limit_calls import permit
 
 BATCH = 500
 LOOK = 0.2
@@ -15,6 +17,10 @@ PAUSE = 0.002
 """Seconds after a full batch. After an outage a million may be due, and the server has others to serve."""
 TURN = 0.25
 """Seconds for which one process promotes for all. Longer than LOOK: whoever has the turn keeps it while it lives."""
+
+
+LIMITS = ""
+"""Stands among the queues for the rates of limits: no queue is called so."""
 
 
 class Promote:
@@ -43,13 +49,17 @@ class Promote:
                 return LOOK
             self._turn = now + TURN
             self._named = now + LOOK / 2
-            self._looks = {queue: self._looks.get(queue, now) for queue in queues}
+            self._looks = {queue: self._looks.get(queue, now) for queue in (LIMITS, *queues)}
         due = [queue for queue, when in self._looks.items() if when <= now]
-        replies = app.broker.try_many([calls.promote(app.keys, queue, BATCH) for queue in due]) if due else []
+        replies = app.broker.try_many([_call(app.keys, queue) for queue in due]) if due else []
         now = time.monotonic()
         for queue, reply in zip(due, replies, strict=True):
             self._looks[queue] = now + (LOOK if isinstance(reply, BrokerError) else _wait(*reply))
         return min(self._looks.values(), default=now + LOOK) - now
+
+
+def _call(keys: Keys, queue: str) -> calls.Call[tuple[int, float]]:
+    return calls.promote(keys, queue, BATCH) if queue != LIMITS else permit(keys, BATCH)
 
 
 def _wait(moved: int, following: float) -> float:
