@@ -113,7 +113,7 @@ def batch_of_one(
         ConfigError: its key cannot be one; or whatever the function raises that makes it.
     """
     data, stamped, codec = _data(name, args, kwargs, limit, signature, codec)
-    batch = _batch(options, rq_time(at), codec, stamped, limits and written(limits, args, kwargs))
+    batch = _batch(options, rq_time(at), codec, stamped, written(limits, args, kwargs) if limits else "")
     key, lock = options.key_of(args, kwargs), _lock(name, args, kwargs, options)
     if options.job_id is None:
         batch.add(os.urandom(_ID).hex(), "", data, key, lock)
@@ -144,7 +144,7 @@ def batches(
     ids, last = "", None
     for args in calls:
         data, stamped, used = _data(name, args, {}, limit, signature, codec)
-        limited = limits and written(limits, args, {})
+        limited = written(limits, args, {}) if limits else ""
         if batch and (batch.size + len(data) > BATCH_BYTES or (stamped, used.schema, limited) != last):
             yield batch
             batch = None
@@ -244,9 +244,7 @@ def _lock(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Op
     return f"{name}:{by}"
 
 
-def _batch(
-    options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"", limited: str | tuple[()] = ""
-) -> Batch:
+def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"", limited: str = "") -> Batch:
     keyed = options.key is not None or options.unique is not None
     batch = Batch(_fields(options, at, codec, stamped, limited), schema=codec.schema, keyed=keyed, scope=options.scope)
     if isinstance(options.deadline, datetime):
@@ -261,7 +259,7 @@ def _batch(
     return batch
 
 
-def _fields(options: Options, at: str, codec: Codec, stamped: bytes, limited: str | tuple[()]) -> list[Any]:
+def _fields(options: Options, at: str, codec: Codec, stamped: bytes, limited: str) -> list[Any]:
     """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
     status = "scheduled" if scheduled else "queued"

@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
 -- permit: of limits whose rate lets the next job begin, let it.
-local due = unpack(KEYS)
+local permits = unpack(KEYS)
 local rq, own, limit, now, at = unpack(ARGV, 1, 5)
 -- returns: how many were due, `limit` where there may be more; and in how many seconds the next is, '' if none
 --@include limited
 
 now = clock(now)
-local limits, moved = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit), {}
-if #limits > 0 then redis.call('ZREM', due, unpack(limits)) end
+local limits, moved = redis.call('ZRANGEBYSCORE', permits, '-inf', now, 'LIMIT', 0, limit), {}
+if #limits > 0 then redis.call('ZREM', permits, unpack(limits)) end
 for _, name in ipairs(limits) do wake(name, now, at, moved) end
 for queue_name, ids in pairs(moved) do tell('enqueued', queue_name, ids) end
-local following = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
+local following = redis.call('ZRANGE', permits, 0, 0, 'WITHSCORES')[2]
 return {#limits, following and tostring(following - now) or ''}

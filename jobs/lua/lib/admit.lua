@@ -9,7 +9,7 @@ local function is_limited(id, text, queue_name, now)
   local limits = string.gsub(text or '', '^+', '')
   if string.sub(text or '', 1, 1) ~= '+' then
     limits = string.gsub('\n' .. limits, '\nqueue:[^\n]*', '') .. (state_of(of_queue) and '\n' .. of_queue or '')
-    limits = string.gsub(limits, '^\n', '')
+    limits = string.gsub(limits, '^\n+', '')
     local limit = enter(id, limits, clock(now))
     if limit then
       parked[#parked + 1] = {id, limit, limits}

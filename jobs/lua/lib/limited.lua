@@ -4,7 +4,9 @@
 -- It waits in the limit's line, at the end.
 local function park(id, limit, text, queue_name, now)
   local state = states[limit]
-  redis.call('ZADD', own .. 'limited:' .. limit, 'NX', now, id)
+  -- With a millionth of a second between those that come at once: they keep their order.
+  state.parked = (state.parked or 0) + 1
+  redis.call('ZADD', own .. 'limited:' .. limit, 'NX', now + state.parked / 1000000, id)
   redis.pcall('ZADD', rq .. 'deferred:' .. queue_name, now, id)
   redis.call('HSET', rq .. 'job:' .. id, 'status', 'deferred', 'p:limits', text, 'p:limited', limit)
   redis.pcall('ZADD', own .. 'limits:busy', 'NX', now, limit)
