@@ -139,7 +139,7 @@ CLAIMS = (
         again=Then(["8", ours("a", "started", limits="r\nqueue:q")]),
     ),
     Row(
-        "claim: of two limits the second has no place: none is taken in the first; foreign keys keep nobody from waiting",
+        "claim: of two limits the second has no place: none is taken in the first; foreign keys keep nobody",
         {
             "rq:queue:q": ["a"],
             "rq:job:a": limited(limits="r\ns\tk"),

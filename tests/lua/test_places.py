@@ -1,4 +1,4 @@
-"""The places of limits in all scripts in which a job leaves a worker's hands, or its queue: the next one gets its place."""
+"""The places of limits in all scripts in which a job leaves a worker's hands, or its queue: the next one gets it."""
 
 from typing import Any
 
@@ -223,6 +223,23 @@ ROWS = (
                 **parked("b"),
                 RATE: "1000.200000",
                 DUE: ZSet(r=1000.2),
+                "postroom:gone:a": lasting(60, "7 "),
+            },
+            [event("finished", "a")],
+        ),
+        again=Then(["ALREADY"]),
+    ),
+    Row(
+        "finished, the rate lets nobody begin yet, and a foreign key stands where that is noted",
+        {**rule(1, 0.5), **parked("b"), PLACES: ZSet(a=900), RATE: "1000.200000", DUE: "oops", **RUNNING},
+        complete(done("a", ttl=0)),
+        Then(
+            ["OK"],
+            {
+                **rule(1, 0.5),
+                **parked("b"),
+                RATE: "1000.200000",
+                DUE: "oops",
                 "postroom:gone:a": lasting(60, "7 "),
             },
             [event("finished", "a")],

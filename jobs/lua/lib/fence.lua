@@ -8,7 +8,8 @@ local function fence(id, token, process)
   if job.err then return 'STALE' end
   if job[2] == token then
     local ours, canceled = job[1] == 'started' and job[3] == process, job[1] == 'canceled'
-    if ours or canceled then leave_places(id, job[6]) end
+    -- ALREADY, too, where the first call failed on its way; but not the place that it has got since.
+    if string.sub(job[6] or '', 1, 1) ~= '+' then leave_places(id, job[6]) end
     if ours then return 'OK', job[4], job[5] end
     if canceled then return 'STALE', job[4] end
     if job[1] ~= 'started' then return 'ALREADY' end
