@@ -11,12 +11,16 @@ from postroom.jobs.limit_calls import permit
 BATCH = 500
 LOOK = 0.2
 """Seconds after which a queue is looked at, whatever it said when its next job is due: there may be a nearer one."""
+RARELY = 1.0
+"""The same of limits' rates, where the app has no limits: others may have them."""
 LEAST = 0.01
 """Seconds between two looks at a queue whose jobs come due one after the other: they go in batches, not one by one."""
 PAUSE = 0.002
 """Seconds after a full batch. After an outage a million may be due, and the server has others to serve."""
-TURN = 0.25
-"""Seconds for which one process promotes for all. Longer than LOOK: whoever has the turn keeps it while it lives."""
+TURN = 0.5
+"""Seconds for which one process promotes for all. Longer than NAMES: whoever has the turn keeps it while it lives."""
+NAMES = 0.35
+"""Seconds after which the turn is kept, and it is asked which queues there are."""
 
 
 LIMITS = ""
@@ -36,25 +40,26 @@ class Promote:
         self._looks: dict[str, float] = {}
         """When each queue is to be looked at, by time.monotonic()."""
         self._named = self._turn = 0.0
-        """Until when the names of the queues, and the turn, are good."""
+        """Until when the names of the queues are good, and the turn is ours."""
 
     def do(self, app: Postroom) -> float:
         """One round: a script per queue, in one round trip. Returns the seconds until the next."""
         now = time.monotonic()
-        if now >= self._named or now >= self._turn:
+        if now >= self._named:
             ours, queues = app.broker.run_many(
                 [calls.turn(app.keys, "promote", TURN, again=now < self._turn), calls.queue_names(app.keys)]
             )
             if not ours:
                 return LOOK
             self._turn = now + TURN
-            self._named = now + LOOK / 2
+            self._named = now + NAMES
             self._looks = {queue: self._looks.get(queue, now) for queue in (LIMITS, *queues)}
         due = [queue for queue, when in self._looks.items() if when <= now]
         replies = app.broker.try_many([_call(app.keys, queue) for queue in due]) if due else []
         now = time.monotonic()
         for queue, reply in zip(due, replies, strict=True):
-            self._looks[queue] = now + (LOOK if isinstance(reply, BrokerError) else _wait(*reply))
+            most = RARELY if queue == LIMITS and not app.rules else LOOK
+            self._looks[queue] = now + (most if isinstance(reply, BrokerError) else _wait(*reply, most))
         return min(self._looks.values(), default=now + LOOK) - now
 
 
@@ -62,6 +67,6 @@ def _call(keys: Keys, queue: str) -> calls.Call[tuple[int, float]]:
     return calls.promote(keys, queue, BATCH) if queue != LIMITS else permit(keys, BATCH)
 
 
-def _wait(moved: int, following: float) -> float:
+def _wait(moved: int, following: float, most: float) -> float:
     """Seconds until a queue is looked at again, which moved so many and has its next due in so many seconds."""
-    return PAUSE if moved == BATCH else min(max(following, LEAST), LOOK)
+    return PAUSE if moved == BATCH else min(max(following, LEAST), most)

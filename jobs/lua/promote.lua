@@ -6,7 +6,12 @@ local rq, own, limit, now, at = unpack(ARGV, 1, 5)
 --@include clock
 --@include due
 
-now = clock(now)
+now = tonumber(clock(now))
+local function first() return tonumber(redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]) end
+
+-- Most looks find nothing that is due, and are spared the rest.
+local next = first()
+if not next or next > now then return {0, next and tostring(next - now) or ''} end
 local due = move_due(scheduled, queue, now, limit, at)
-local next = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
+next = first()
 return {due, next and tostring(next - now) or ''}

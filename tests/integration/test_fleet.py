@@ -99,7 +99,7 @@ DEAD = {
     "fatal": ("poison", r"poison: 3 processes died while they ran it", 3),
     "hungry": ("not-retryable", r"MemoryError", 1),
     "new": ("unknown-task", r"no task 'new' in this app", 1),
-    "broken": ("undecodable", r"not JSON: ", 1),
+    "broken": ("undecodable", r"data is not JSON: ", 1),
 }
 """For each task that fails: the cause, the reason, and how many of its executions are kept."""
 
