@@ -212,6 +212,10 @@ class Keys:
         """ZSET of the ids of the jobs that have a place in a limit, by when they got it."""
         return f"{self.own()}limit:{limit}"
 
+    def rate(self, limit: str) -> str:
+        """STRING: until when a limit's rate is used up (seconds since the epoch); absent where no job began lately."""
+        return f"{self.own()}rate:{limit}"
+
     def limited(self, limit: str) -> str:
         """ZSET of the ids of the jobs that wait for a place in a limit, by when they came."""
         return f"{self.own()}limited:{limit}"

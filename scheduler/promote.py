@@ -59,7 +59,7 @@ class Promote:
         now = time.monotonic()
         for queue, reply in zip(due, replies, strict=True):
             most = RARELY if queue == LIMITS and not app.rules else LOOK
-            self._looks[queue] = now + (most if isinstance(reply, BrokerError) else _wait(*reply, most))
+            self._looks[queue] = now + (most if isinstance(reply, BrokerError) else _wait(reply[0], reply[1], most))
         return min(self._looks.values(), default=now + LOOK) - now
 
 
