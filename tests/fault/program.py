@@ -13,7 +13,7 @@ from postroom import Burial, Limit, Postroom, Retry
 from postroom.jobs import calls
 from postroom.jobs.context import current
 from tests.fault.failpoint import arm
-from tests.fault.history import BOUNDS, SKEW, History
+from tests.fault.history import BOUNDS, PLACES, SKEW, History
 from tests.fault.unfenced import unbound_if_asked, unfence_if_asked, unlimit_if_asked, unlock_if_asked
 
 if SKEW in os.environ:
@@ -28,8 +28,6 @@ unlimit_if_asked()
 app = Postroom(unknown_task_ttl=600)
 history = History.from_environ()
 arm(history)
-PLACES = 3
-"""Of a limit."""
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -55,6 +54,14 @@ class Crowd:
 @pytest.fixture
 def crowd() -> Crowd:
     return Crowd()
+
+
+def declare(app: Postroom, name: str, **declared: Any) -> None:
+    """A task that does nothing."""
+
+    def nothing() -> None: ...
+
+    app.task(name=name, queue="q", **declared)(nothing)
 
 
 def drained(app: Postroom, client: Any, crowd: Crowd, count: int, workers: int = 2) -> float:
@@ -108,41 +115,55 @@ def test_a_rate_spaces_them_and_a_burst_begins_at_once(app: Postroom, client: An
     drained(app, client, crowd, 25)
     began = sorted(crowd.began)
     assert began[4] - began[0] < 0.5
-    spaced = [later - earlier for earlier, later in zip(began[5:], began[6:], strict=False)]
     assert began[-1] - began[0] > 0.95, "20 after the burst, one each 0.05 s"
-    assert sum(spaced) / len(spaced) > 0.045
+    for first, start in enumerate(began):
+        for number, later in enumerate(began[first:], 1):
+            assert number <= 5 + 1 + (later - start + 0.02) / 0.05, "never more than the burst and what the time allows"
 
 
 def test_a_limit_that_tasks_share_and_one_of_the_queue(app: Postroom, client: Any, crowd: Crowd) -> None:
     shared = Limit(name="crm", concurrency=2)
-    for name in ("one", "two"):
-        app.task(lambda: crowd.visit("crm"), name=name, queue="q", limit=shared)
     app.limit_queue("r", Limit(concurrency=4))
-    app.task(lambda: crowd.visit("r"), name="free", queue="r")
+
+    @app.task(name="one", queue="q", limit=shared)
+    def one() -> None:
+        crowd.visit("crm")
+
+    @app.task(name="two", queue="q", limit=shared)
+    def two() -> None:
+        crowd.visit("crm")
+
+    @app.task(name="free", queue="r")
+    def free() -> None:
+        crowd.visit("r")
+
     for name in ("one", "two", "free"):
         app.using(name).enqueue_many([()] * 20)
     drained(app, client, crowd, 60)
     assert (crowd.most["crm"], crowd.most["r"]) == (2, 4)
 
 
-def test_whoever_enqueues_by_name_or_by_schedule_is_limited_too(app: Postroom, client: Any, crowd: Crowd) -> None:
+def test_whoever_enqueues_by_name_is_limited_too(app: Postroom, client: Any, crowd: Crowd) -> None:
     @app.task(name="visit", queue="q", limit=Limit(concurrency=1))
     def visit() -> None:
         crowd.visit()
 
-    app.schedule(visit, every=timedelta(seconds=1), name="s")
     other = Postroom(app.broker.url)
     for _ in range(10):
         other.enqueue("visit", queue="q")
     with working(app, "q", concurrency=8):
-        until(lambda: len(crowd.began) >= 12)
+        until(lambda: len(crowd.began) == 10)
     assert crowd.most[""] == 1
     other.broker.close()
 
 
 def test_rqs_jobs_are_limited_by_their_queue(app: Postroom, client: Any, crowd: Crowd) -> None:
     app.limit_queue("q", Limit(concurrency=1))
-    app.task(lambda: crowd.visit(), name="visit", queue="q")
+
+    @app.task(name="visit", queue="q")
+    def visit() -> None:
+        crowd.visit()
+
     for _ in range(6):
         Queue("q", connection=client, serializer="json").enqueue("visit")
     drained(app, client, crowd, 6)
@@ -202,7 +223,10 @@ def test_the_place_of_a_lost_worker_goes_to_the_next(program: Program, app: Post
 
 
 def test_what_rqs_tools_take_away_is_noticed(app: Postroom, client: Any, crowd: Crowd) -> None:
-    app.task(lambda: crowd.visit(), name="visit", queue="q", limit=Limit(concurrency=1))
+    @app.task(name="visit", queue="q", limit=Limit(concurrency=1))
+    def visit() -> None:
+        crowd.visit()
+
     with working(app, "q", duties=False):
         app.using("visit").enqueue().result(timeout=10)
     client.zadd("postroom:limit:task:visit", {"gone": 1})
@@ -267,16 +291,16 @@ def test_why_says_what_it_waits_for(app: Postroom, client: Any) -> None:
     assert "waits for its turn in the limit of task wait (ann): 1 of 1 place taken, job " in held.sentence
     assert first.id in held.sentence
     assert held.sentence.endswith("; 0 jobs are before it.") or ", 0 jobs are before it." in held.sentence
-    assert "in the limit of task paced: the next may begin in 59 m" in late.sentence
+    assert "in the limit of task paced: the next may begin in " in late.sentence
 
 
 def test_what_code_no_longer_says_is_forgotten(app: Postroom, client: Any) -> None:
-    app.task(lambda: None, name="visit", queue="q", limit=Limit(concurrency=1))
+    declare(app, "visit", limit=Limit(concurrency=1))
     with working(app, "q", duties=False):
         pass
     assert client.hget("postroom:limits", "task:visit") == b"1 0 1"
     newer = Postroom(app.broker.url)
-    newer.task(lambda: None, name="visit", queue="q")
+    declare(newer, "visit")
     with working(newer, "q", duties=False):
         pass
     assert client.hget("postroom:limits", "task:visit") is None
@@ -285,10 +309,10 @@ def test_what_code_no_longer_says_is_forgotten(app: Postroom, client: Any) -> No
 
 
 def test_two_limits_of_one_name_must_say_the_same(app: Postroom) -> None:
-    app.task(lambda: None, name="a", limit=Limit(name="crm", rate="5/s"))
+    declare(app, "a", limit=Limit(name="crm", rate="5/s"))
     with pytest.raises(ConfigError, match="two limits are called 'crm'"):
-        app.task(lambda: None, name="b", limit=Limit(name="crm", rate="6/s"))
+        declare(app, "b", limit=Limit(name="crm", rate="6/s"))
     with pytest.raises(ConfigError, match="without name= and by="):
         app.limit_queue("q", Limit(name="crm", rate="5/s"))
     with pytest.raises(ConfigError, match="give a Limit, or a list of them"):
-        app.task(lambda: None, name="c", limit="100/m")  # type: ignore[arg-type]
+        declare(app, "c", limit="100/m")

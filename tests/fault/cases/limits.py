@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from tests.fault.cases.controls import control
 from tests.fault.ground import Ground
-from tests.fault.history import Step
-from tests.fault.program import PLACES
+from tests.fault.history import PLACES, Step
 from tests.fault.trial import Trial
 from tests.fault.unfenced import UNLIMITED
 from tests.fault.verdict import Verdict, some
