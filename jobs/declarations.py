@@ -3,11 +3,13 @@
 import inspect
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, overload
 
 from postroom.jobs.burial import ALERTS, Burial, Hook, taking
 from postroom.jobs.errors import ConfigError, UnknownTask
+from postroom.jobs.limits import Limit, Limits, limits_of
 from postroom.jobs.messages import batch_of_one
 from postroom.jobs.naming import import_function, import_module, task_name
 from postroom.jobs.options import Key, Options, check_queue_name, span_of
@@ -39,6 +41,8 @@ class Declarations(Counter):
     def __init__(self, include: Iterable[str], allow: Iterable[str], pickle: Iterable[str]) -> None:
         self.tasks: dict[str, Task[Any, Any]] = {}
         self.schedules: dict[str, Schedule] = {}
+        self.rules: dict[str, str] = {}
+        """Of its limits, by name, as the server keeps them."""
         self.hooks: dict[str, Hook] = {}
         """The tasks that are told of dead letters and of events, by name."""
         self.allowed: dict[str, Callable[..., Any]] = {}
@@ -67,6 +71,7 @@ class Declarations(Counter):
         unique_by: Key = None,
         codec: str | None = None,
         deadline: float | timedelta | None = None,
+        limit: Limit | Sequence[Limit] = (),
     ) -> Declare: ...
     def task(self, function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
         """Declare a function as a task: `@app.task` or `@app.task(queue="mail", timeout=30, retry=Retry())`.
@@ -91,6 +96,7 @@ class Declarations(Counter):
             codec: what its calls are written in: `json`, `msgpack`, `avro`, `protobuf`. Where not given, as its
                 messages or the app say.
             deadline: seconds from its enqueue in which a job must have ended: later it does not begin.
+            limit: how many of its jobs run at once, or begin in a time; several hold all of them.
 
         Raises:
             ConfigError: a value is wrong, the name is another function's, or a parameter's type cannot be read from a
@@ -307,6 +313,33 @@ class Declarations(Counter):
             raise ConfigError(f"two hooks are called {name!r}: give one of them another name=")
         return function
 
+    def limit_queue(self, queue: str, limit: Limit) -> None:
+        """Limit the jobs of a queue, whoever enqueued them; besides those of their tasks.
+
+        Raises:
+            ConfigError: the name is no queue's, the limit has a name or `by`, or the queue has another limit.
+        """
+        check_queue_name(queue)
+        if not isinstance(limit, Limit) or limit.name or limit.by is not None:
+            raise ConfigError(f"limit of queue {queue!r}: give a Limit of rate or concurrency, without name= and by=")
+        self.add_rules((replace(limit, name=f"queue:{queue}"),))
+
+    def add_rules(self, limits: Limits) -> None:
+        """What workers are to tell the server of these limits.
+
+        Raises:
+            ConfigError: one has the name of another, and allows something else.
+        """
+        for one in limits:
+            if self.rules.setdefault(one.name, one.rule) != one.rule:
+                raise ConfigError(
+                    f"two limits are called {one.name!r}, and allow different things: give one another name="
+                )
+
+    def rules_of_tasks(self) -> dict[str, str]:
+        """The rules of all limits here; '' for a task that has none of its own: it may have had one."""
+        return {**{f"task:{name}": "" for name in self.tasks}, **self.rules}
+
     def _declare(
         self,
         function: Callable[..., Any],
@@ -315,6 +348,7 @@ class Declarations(Counter):
         retry: Retry | None = DEFAULT,
         isolate: bool = False,
         typed: bool = True,
+        limit: Limit | Sequence[Limit] = (),
         **options: Any,
     ) -> Any:
         if not callable(function) or not hasattr(function, "__code__"):
@@ -328,7 +362,8 @@ class Declarations(Counter):
         signature = Signature.of(name, function) if typed else None
         kept = Options().but(**options)
         span_of(kept.deadline)
-        prepared: Prepared[Any, Any] = Prepared(self, name, kept, signature)
+        prepared: Prepared[Any, Any] = Prepared(self, name, kept, signature, limits_of(name, limit))
+        self.add_rules(prepared.limits)
         task: Task[Any, Any] = Task(name, function, prepared, NEVER if retry is None else retry, isolate)
         rival = self.tasks.get(name)
         if rival is not None and _place(rival.function) != _place(function):

@@ -196,6 +196,30 @@ class Keys:
         """ZSET of the keys that have a line, by the time when a duty last looked at it (seconds since the epoch)."""
         return f"{self.own()}keys"
 
+    def limits(self) -> str:
+        """HASH of the limits' rules by name: concurrency (0: any number), seconds between two jobs (0: none), burst."""
+        return f"{self.own()}limits"
+
+    def limits_busy(self) -> str:
+        """ZSET of the limits that somebody has a place in or waits for, by when the duty has looked at them."""
+        return f"{self.own()}limits:busy"
+
+    def permits(self) -> str:
+        """ZSET of the limits that jobs wait for, by when their rate lets the next one begin."""
+        return f"{self.own()}limits:due"
+
+    def limit(self, limit: str) -> str:
+        """ZSET of the ids of the jobs that have a place in a limit, by when they got it."""
+        return f"{self.own()}limit:{limit}"
+
+    def rate(self, limit: str) -> str:
+        """STRING: until when a limit's rate is used up (seconds since the epoch); absent where no job began lately."""
+        return f"{self.own()}rate:{limit}"
+
+    def limited(self, limit: str) -> str:
+        """ZSET of the ids of the jobs that wait for a place in a limit, by when they came."""
+        return f"{self.own()}limited:{limit}"
+
     def unique(self) -> str:
         """HASH of locks: the id of the job that took it last. It holds while that job's own hash says so."""
         return f"{self.own()}unique"

@@ -13,6 +13,7 @@ import msgspec
 from postroom.jobs.codecs import CODECS, JSON, MSGPACK, Codec, encode_call
 from postroom.jobs.context import current
 from postroom.jobs.errors import EncodeError, InvalidMessage, Rejected
+from postroom.jobs.limits import Limits, written
 from postroom.jobs.options import Options, check_key, seconds, whole_seconds
 from postroom.jobs.origins import Came, Origins
 from postroom.jobs.signature import Signature
@@ -94,6 +95,7 @@ def batch_of_one(
     at: float | None = None,
     signature: Signature | None = None,
     codec: Codec = JSON,
+    limits: Limits = (),
 ) -> Batch:
     """One call.
 
@@ -103,6 +105,7 @@ def batch_of_one(
         at: now, in seconds since the epoch.
         signature: what its arguments must be, where that is known.
         codec: what it is written in.
+        limits: of its task.
 
     Raises:
         EncodeError: an argument that the codec cannot carry, or that is not of its parameter's type.
@@ -110,7 +113,7 @@ def batch_of_one(
         ConfigError: its key cannot be one; or whatever the function raises that makes it.
     """
     data, stamped, codec = _data(name, args, kwargs, limit, signature, codec)
-    batch = _batch(options, rq_time(at), codec, stamped)
+    batch = _batch(options, rq_time(at), codec, stamped, written(limits, args, kwargs) if limits else "")
     key, lock = options.key_of(args, kwargs), _lock(name, args, kwargs, options)
     if options.job_id is None:
         batch.add(os.urandom(_ID).hex(), "", data, key, lock)
@@ -134,18 +137,20 @@ def batches(
     limit: int,
     signature: Signature | None = None,
     codec: Codec = JSON,
+    limits: Limits = (),
 ) -> Iterator[Batch]:
     """Many calls in batches for one script each, bounded by number and bytes, made when asked for."""
     batch: Batch | None = None
     ids, last = "", None
     for args in calls:
         data, stamped, used = _data(name, args, {}, limit, signature, codec)
-        if batch and (batch.size + len(data) > BATCH_BYTES or (stamped, used.schema) != last):
+        limited = written(limits, args, {}) if limits else ""
+        if batch and (batch.size + len(data) > BATCH_BYTES or (stamped, used.schema, limited) != last):
             yield batch
             batch = None
         if batch is None:
-            batch = _batch(options, rq_time(time.time()), used, stamped)
-            last = stamped, used.schema
+            batch = _batch(options, rq_time(time.time()), used, stamped, limited)
+            last = stamped, used.schema, limited
             ids = os.urandom(_ID * BATCH_JOBS).hex()
         start = 2 * _ID * len(batch.ids)
         key, lock = (options.key_of(args, {}), _lock(name, args, {}, options)) if batch.keyed else ("", "")
@@ -239,9 +244,9 @@ def _lock(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Op
     return f"{name}:{by}"
 
 
-def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"") -> Batch:
+def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"", limited: str = "") -> Batch:
     keyed = options.key is not None or options.unique is not None
-    batch = Batch(_fields(options, at, codec, stamped), schema=codec.schema, keyed=keyed, scope=options.scope)
+    batch = Batch(_fields(options, at, codec, stamped, limited), schema=codec.schema, keyed=keyed, scope=options.scope)
     if isinstance(options.deadline, datetime):
         batch.deadline = options.deadline.timestamp()
     elif options.deadline is not None:
@@ -254,13 +259,15 @@ def _batch(options: Options, at: str, codec: Codec = JSON, stamped: bytes = b"")
     return batch
 
 
-def _fields(options: Options, at: str, codec: Codec, stamped: bytes) -> list[Any]:
+def _fields(options: Options, at: str, codec: Codec, stamped: bytes, limited: str) -> list[Any]:
     """What the hashes of all jobs with these options have in common, made `at`, as RQ writes it."""
     scheduled = options.run_at is not None or bool(options.delay)
     status = "scheduled" if scheduled else "queued"
     fields: list[Any] = ["origin", options.queue, "status", status, "created_at", at, "p:type", codec.name]
     if stamped:
         fields += ("p:messages", stamped)
+    if limited:
+        fields += ("p:limits", limited)
     if not scheduled:
         fields += ["enqueued_at", at]
     if options.at_front and (scheduled or options.key is not None):  # for when its time, or its turn, comes

@@ -13,6 +13,7 @@ from postroom.jobs.codecs import CODECS, Codec
 from postroom.jobs.errors import ConfigError
 from postroom.jobs.job import Job
 from postroom.jobs.keys import Keys
+from postroom.jobs.limits import Limits
 from postroom.jobs.messages import Batch, Placement, batch_of_one, batches
 from postroom.jobs.observers import Observers, Publication
 from postroom.jobs.options import OptionFields, Options
@@ -50,6 +51,7 @@ class Prepared(Generic[P, R]):
     options: Options
     signature: Signature | None = None
     """What its arguments must be; None: not known here, or nothing is said."""
+    limits: Limits = ()
 
     @property
     def codec(self) -> Codec:
@@ -68,7 +70,7 @@ class Prepared(Generic[P, R]):
         Raises:
             ConfigError: a value is wrong; the text names it.
         """
-        return Prepared(self.counter, self.name, self.options.but(**options), self.signature)
+        return Prepared(self.counter, self.name, self.options.but(**options), self.signature, self.limits)
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Hand over one call. Where another job holds its lock (`unique=`), that one is returned, as a `duplicate`.
@@ -156,14 +158,14 @@ class Prepared(Generic[P, R]):
             yield
 
     def _batch(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Batch:
-        limit = self.counter.settings.payload_limit
-        return batch_of_one(self.name, args, kwargs, self.options, limit, signature=self.signature, codec=self.codec)
+        limit, about = self.counter.settings.payload_limit, (self.signature, self.codec, self.limits)
+        return batch_of_one(self.name, args, kwargs, self.options, limit, None, *about)
 
     def _batches(self, calls: Iterable[Sequence[Any]]) -> Iterator[Batch]:
         if self.options.job_id is not None:
             raise ConfigError(f"job_id={self.options.job_id!r} is for one job, not for many")
         limit = self.counter.settings.payload_limit
-        return batches(self.name, calls, self.options, limit, self.signature, self.codec)
+        return batches(self.name, calls, self.options, limit, self.signature, self.codec, self.limits)
 
     def _calls(self, batch: Batch) -> list[calls.Call[Any]]:
         """What it takes to write them: last the call that does, whose reply is their ids."""

@@ -90,6 +90,27 @@ class LineFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFacts:
+    """A job that waits for a place in a limit."""
+
+    name: str
+    """In words: `of task shop.mail (customer-7)`."""
+    concurrency: int
+    """Places; 0: any number."""
+    interval: float
+    """Seconds between two jobs; 0: none."""
+    taken: int
+    oldest: str
+    """Who has a place for the longest; '': nobody."""
+    held: float | None
+    """Seconds since it got it."""
+    before: int
+    """Jobs before it in line."""
+    opens: float
+    """Seconds until the next may begin, by the rate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
     """One job. What does not apply to its status, or is not known, is None or empty."""
 
@@ -124,6 +145,8 @@ class JobFacts:
 
     line: LineFacts | None = None
     """Where it waits for its key."""
+    limit: LimitFacts | None = None
+    """Where it waits for a place in a limit."""
     lock: str = ""
     """The lock that it holds: no second job of it is made."""
 

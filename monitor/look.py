@@ -19,6 +19,7 @@ from postroom.jobs.results import Listener
 from postroom.jobs.times import age
 from postroom.monitor import workers
 from postroom.monitor.facts import FailureFacts, JobFacts, QueueFacts, WaitsFor, WorkerFacts
+from postroom.monitor.limit import ask_limit, limit_facts
 from postroom.monitor.line import ask_holder, ask_line, ask_lock, line_facts, lock_facts
 from postroom.monitor.why import PACE
 
@@ -51,6 +52,7 @@ _FIELDS = (
         "p:waits",
         "p:key",
         "p:unique",
+        "p:limited",
         "p:deadline",
         "p:expired",
     ),
@@ -139,6 +141,7 @@ class _Look:
             command = ("SRANDMEMBER", keys.dependencies(self._id), MOST_DEPENDENCIES)
             asked["dependencies"] = Call(command, calls.texts)
             asked |= ask_line(keys, _text(stored["p:key"]), self._id) if stored["p:key"] else {}
+            asked |= ask_limit(keys, _text(stored["p:limited"]), self._id) if stored["p:limited"] else {}
         asked |= ask_lock(keys, _text(stored["p:unique"]))
         in_line = status in {"queued", "created"}
         if in_line:
@@ -166,6 +169,7 @@ class _Look:
             waits_for=_waits_for(replies, allowed=stored["allow_dependency_failures"] == b"1"),
             lock=lock_facts(_text(stored["p:unique"]), self._id, status, replies),
             line=line_facts(_text(stored["p:key"]), replies),
+            limit=limit_facts(_text(stored["p:limited"]), replies),
             **(_due(replies, now) if status == "scheduled" else {}),
             kept=_kept(replies, now) if status in {"finished", "failed"} else None,
             purged=status == "failed" and replies["score"] is None and replies["ttl"] >= 0,

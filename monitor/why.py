@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from postroom.jobs.failure import Cause
 from postroom.jobs.times import span
-from postroom.monitor.facts import JobFacts, LineFacts, QueueFacts, WaitsFor
+from postroom.monitor.facts import JobFacts, LimitFacts, LineFacts, QueueFacts, WaitsFor
 
 UNWATCHED = 5.0
 """Seconds without a duty done after which nobody seems to do them."""
@@ -43,7 +43,7 @@ def why_queue(queue: QueueFacts) -> Answer:
         waiting += f", the oldest for {span(queue.oldest)}"
     if queue.deferred:
         those = f"{queue.deferred:,} more" if queue.waiting else count(queue.deferred, "job")
-        those += f" {'waits' if queue.deferred == 1 else 'wait'} for a key or other jobs"
+        those += f" {'waits' if queue.deferred == 1 else 'wait'} for a key, a limit or other jobs"
         waiting = f"{waiting}; {those}" if queue.waiting else those
     obstacle = _obstacle(queue)
     if obstacle:
@@ -170,6 +170,8 @@ def _scheduled(job: JobFacts) -> Said:
 
 
 def _deferred(job: JobFacts) -> Said:
+    if job.limit:
+        return "limited", _in_line_of_limit(job.limit)
     if job.line:
         return "key", _in_line_of_key(job.line)
     if not job.waits_for:
@@ -187,6 +189,17 @@ def _in_line_of_key(line: LineFacts) -> str:
     what = f"which {_being(line.holder)}" if line.holder.status else f"which is gone: {_NOTICED}"
     before = f"{count(line.before, 'job')} {'is' if line.before == 1 else 'are'} before it"
     return f"waits for its key {line.key}, held{held} by job {line.holder.id}, {what}; {before}"
+
+
+def _in_line_of_limit(limit: LimitFacts) -> str:
+    parts = []
+    if limit.concurrency:
+        oldest = f", job {limit.oldest} for {span(limit.held or 0.0)}" if limit.oldest else ""
+        parts.append(f"{limit.taken:,} of {count(limit.concurrency, 'place')} taken{oldest}")
+    if limit.interval:
+        parts.append(f"the next may begin {f'in {span(limit.opens)}' if limit.opens else 'now'}")
+    before = f"{count(limit.before, 'job')} {'is' if limit.before == 1 else 'are'} before it"
+    return f"waits for its turn in the limit {limit.name}: {', '.join([*parts, before])}"
 
 
 def _being(other: WaitsFor) -> str:

@@ -29,6 +29,7 @@ from postroom.jobs.errors import (
 from postroom.jobs.evolve import evolve
 from postroom.jobs.job import Job
 from postroom.jobs.kit import KITS
+from postroom.jobs.limits import Limit
 from postroom.jobs.naming import import_module
 from postroom.jobs.progress import Progress
 from postroom.jobs.record import Event
@@ -48,6 +49,7 @@ __all__ = [
     "Burial",
     "Event",
     "Progress",
+    "Limit",
     "Retry",
     "RetryLater",
     "Discard",

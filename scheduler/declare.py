@@ -1,9 +1,12 @@
-"""The duty of declaring: the schedules in the app's code stand on the server, and somebody lives who has them."""
+"""The duty of declaring: the schedules in the app's code stand on the server, and somebody lives who has them; and the
+rules of its limits.
+"""
 
 import logging
 
 from postroom.jobs import calls, timetable
 from postroom.jobs.app import Postroom
+from postroom.jobs.limit_calls import keep_rules
 
 log = logging.getLogger("postroom.scheduler")
 
@@ -27,4 +30,6 @@ class Declare:
         for name in stale - self._outvoted:
             log.info("schedule %s: another version of the code has another, and that one counts", name)
         self._outvoted = stale
+        if app.rules:
+            app.broker.run_many(keep_rules(app.keys, app.rules))
         self.every = BEAT

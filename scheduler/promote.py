@@ -1,14 +1,18 @@
-"""The duty of promoting: scheduled jobs that are due go to their queues."""
+"""The duty of promoting: scheduled jobs that are due go to their queues, and those whose rate lets them begin."""
 
 import time
 
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError
+from postroom.jobs.keys import Keys
+from postroom.jobs.limit_calls import permit
 
 BATCH = 500
 LOOK = 0.2
 """Seconds after which a queue is looked at, whatever it said when its next job is due: there may be a nearer one."""
+RARELY = 1.0
+"""The same of limits' rates, where the app has no limits: others may have them."""
 LEAST = 0.01
 """Seconds between two looks at a queue whose jobs come due one after the other: they go in batches, not one by one."""
 PAUSE = 0.002
@@ -17,6 +21,10 @@ TURN = 0.5
 """Seconds for which one process promotes for all. Longer than NAMES: whoever has the turn keeps it while it lives."""
 NAMES = 0.35
 """Seconds after which the turn is kept, and it is asked which queues there are."""
+
+
+LIMITS = ""
+"""Stands among the queues for the rates of limits: no queue is called so."""
 
 
 class Promote:
@@ -45,15 +53,20 @@ class Promote:
                 return LOOK
             self._turn = now + TURN
             self._named = now + NAMES
-            self._looks = {queue: self._looks.get(queue, now) for queue in queues}
+            self._looks = {queue: self._looks.get(queue, now) for queue in (LIMITS, *queues)}
         due = [queue for queue, when in self._looks.items() if when <= now]
-        replies = app.broker.try_many([calls.promote(app.keys, queue, BATCH) for queue in due]) if due else []
+        replies = app.broker.try_many([_call(app.keys, queue) for queue in due]) if due else []
         now = time.monotonic()
         for queue, reply in zip(due, replies, strict=True):
-            self._looks[queue] = now + (LOOK if isinstance(reply, BrokerError) else _wait(*reply))
+            most = RARELY if queue == LIMITS and not app.rules else LOOK
+            self._looks[queue] = now + (most if isinstance(reply, BrokerError) else _wait(reply[0], reply[1], most))
         return min(self._looks.values(), default=now + LOOK) - now
 
 
-def _wait(moved: int, following: float) -> float:
+def _call(keys: Keys, queue: str) -> calls.Call[tuple[int, float]]:
+    return calls.promote(keys, queue, BATCH) if queue != LIMITS else permit(keys, BATCH)
+
+
+def _wait(moved: int, following: float, most: float) -> float:
     """Seconds until a queue is looked at again, which moved so many and has its next due in so many seconds."""
-    return PAUSE if moved == BATCH else min(max(following, LEAST), LOOK)
+    return PAUSE if moved == BATCH else min(max(following, LEAST), most)

@@ -33,6 +33,8 @@ class Claimed:
     """Its deadline by the server's clock (seconds since the epoch); None: it has none."""
     left: float = 0.0
     """Seconds until then when it was claimed, by that clock, too."""
+    limits: bytes | None = None
+    """Its limits, where it has any."""
     enqueued_at: bytes | None = None
     """Where somebody counts or observes."""
     trace: bytes | None = None
@@ -92,6 +94,7 @@ def claimed_from(job_id: str, token: int, stored: Mapping[bytes, bytes]) -> Clai
         b"p:reason",
         b"p:deaths",
         b"p:deadline",
+        b"p:limits",
         *(name.encode() for name in FOR_MESSAGES),
     )
     row = [*(stored.get(name) for name in (*names, *rest)), job_id.encode()]
@@ -116,6 +119,7 @@ def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
         reason,
         deaths,
         deadline,
+        limits,
         *more,
         job_id,
     ) = row
@@ -138,6 +142,7 @@ def _read(row: Sequence[Any], queue: str, token: int, at: float) -> Claimed:
         at,
         None if redriven else _time(ends),
         _time(left) or 0.0,
+        limits,
         *more,
     )
 

@@ -87,6 +87,11 @@ def declined(job: Claimed, need: str, version: int | str, why: str, latest: floa
     return Outcome("decline", job, [job.id, job.token, need, version, why, max(calls.OFTEN, latest)])
 
 
+def limited(job: Claimed, limits: str) -> Outcome:
+    """It has limits, of which whoever enqueued it did not know: it waits for a place."""
+    return Outcome("limit", job, [job.id, job.token, limits])
+
+
 def released(job: Claimed) -> Outcome:
     """It was never started: somebody else may have it."""
     return Outcome("release", job, [job.id, job.token])

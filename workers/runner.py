@@ -42,6 +42,7 @@ from postroom.jobs.failure import (
     sendable,
 )
 from postroom.jobs.interop import unreadable_fields
+from postroom.jobs.limits import written
 from postroom.jobs.observers import Execution, Report, read_headers
 from postroom.jobs.options import seconds, whole_seconds
 from postroom.jobs.retry import DEFAULT, Discard, Snooze
@@ -50,7 +51,7 @@ from postroom.jobs.signature import plain
 from postroom.jobs.times import MOST, epoch, is_rq_time, rq_time
 from postroom.workers.board import ID_BYTES
 from postroom.workers.claimed import Claimed
-from postroom.workers.outcome import Outcome, buried, declined, finished, released, retried
+from postroom.workers.outcome import Outcome, buried, declined, finished, limited, released, retried
 from postroom.workers.progress import Reporter
 from postroom.workers.reading import Reading
 from postroom.workers.ready import COROUTINE, ISOLATED, THREAD, Ready
@@ -334,9 +335,16 @@ class Runner:
         except DecodeError as error:
             mark = digest("does not fit", name, re.sub(r"\d+", "", str(error)))
             return self.bury(job, Cause.UNDECODABLE, self.told(job, str(error), mark=mark), name)
+        if job.limits is None and (mine := self._limits(name, args, kwargs)):
+            return limited(job, mine)
         executor = alone or self._executors.get(function) or self._choose(name, function)
         timeout, ttl = self._timeout(job, name), self._result_ttl(job, name)
         return Ready(job, name, executor, timeout, ttl, function, args, kwargs, origins)
+
+    def _limits(self, name: str, args: Any, kwargs: Any) -> str:
+        task = self._app.tasks.get(name)
+        limits = task.prepared.limits if task else ()
+        return written(limits, args, kwargs) if limits else ""
 
     def _choose(self, name: str, function: Callable[..., Any]) -> str:
         task = self._app.tasks.get(name)

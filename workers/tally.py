@@ -25,7 +25,7 @@ OTHER = "other"
 """The label of what the app does not declare."""
 MOST_ROWS = 1000
 
-_VERBS = {"complete": 0, "retry": 1, "bury": 2, "release": 3, "decline": 5}
+_VERBS = {"complete": 0, "retry": 1, "bury": 2, "release": 3, "limit": 3, "decline": 5}
 _STALE = 4
 _TOOK = len(OUTCOMES)
 _TOOK_SUM = _TOOK + len(BOUNDS) + 1

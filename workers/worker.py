@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from postroom.jobs import calls
 from postroom.jobs.app import Postroom
 from postroom.jobs.errors import BrokerError, ConfigError
+from postroom.jobs.limit_calls import set_rules
 from postroom.workers.announcement import Announcement
 from postroom.workers.board import Board
 from postroom.workers.calling import Calling
@@ -157,6 +158,7 @@ class Worker:
         Raises:
             BrokerError: the server was not reached at the start.
         """
+        self._app.broker.run_many(set_rules(self._app.keys, self._app.rules_of_tasks()))
         self._consumer.join()
         self._announce()
         queues = ", ".join(self._choice.queues)

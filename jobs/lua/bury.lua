@@ -51,5 +51,6 @@ for n, place in ipairs(places) do
 end
 publish('buried', queue_name, dead, process)
 pass_on(leaving, at)
+free_places(now, at)
 enqueue_dependents(settled, at)
 return replies

@@ -6,12 +6,12 @@ local rq, own, process, queue_name, request, limit, lease, now, at = unpack(ARGV
 -- jobs: fields that the reply shall have besides
 -- returns: the token, then for each job the values of FIELDS, of those, and its id; {} where there is none to be had;
 --   {'PAUSED'} where nobody may claim; {'GONE'} where the process has not joined since it was recovered
+--@include admit
 --@include anew
 --@include clock
 --@include overdue
 --@include publish
 --@include replay
-local MAX_BYTES = 1000000
 ask_for({unpack(ARGV, 10)})
 
 local last, last_claim = string.match(redis.call('HGET', held, '@' .. queue_name) or '', '^(%S+) (%S+)$')
@@ -28,7 +28,7 @@ for _, id in ipairs(ids) do
   looked_at = looked_at + 1
   local values = not seen[id] and is_id(id) and values_of(id, aside)
   if values and may_run(id, values) and not (values[REASON] and must_wait(id, queue_name, now))
-    and not (values[DEADLINE] and is_overdue(id, values, now)) then
+    and not (values[DEADLINE] and is_overdue(id, values, now)) and not is_limited(id, values[LIMITS], queue_name, now) then
     seen[id] = true
     taken[#taken + 1] = id
     if values[REASON] then begin_anew(id, values) end
@@ -38,7 +38,7 @@ for _, id in ipairs(ids) do
     members[#members + 1], members[#members + 2] = member, queue_name
     if not values[TYPE] or values[SAVED_BY_RQ] then redis.call('PERSIST', rq .. 'job:' .. id) end
     bytes = bytes + #(values[DATA] or '')
-    if bytes > MAX_BYTES then break end
+    if bytes > 1000000 then break end
   end
 end
 if #taken > 0 then
@@ -54,6 +54,7 @@ if #taken > 0 then
   end
   tell('started', queue_name, taken, process)
 end
+put_limited(queue_name, now)
 expire_overdue(queue_name, at)
 redis.call('LTRIM', queue, looked_at, -1)
 return reply

@@ -53,6 +53,7 @@ for n, id in ipairs(done) do
 end
 publish('finished', queue_name, done, process)
 pass_on(leaving, at)
+free_places(now, at)
 -- Before the dependents, whose queues may refuse: a repetition trims nothing.
 if #scores > 0 then trim(finished, keep, trim_before, #scores) end
 enqueue_dependents(settled, at)

@@ -37,4 +37,5 @@ end
 publish('declined', queue_name, new, process)
 let_go(wip, held, members)
 pass_on(leaving, at)
+free_places(now, at)
 return replies

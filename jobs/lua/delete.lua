@@ -7,10 +7,12 @@ local rq, own, id, nonce, at = unpack(ARGV, 1, 5)
 --@include forget
 --@include key
 --@include kin
+--@include leave
 --@include tombstone
 --@include rq
 
-local queue_name, key, parent = unpack(redis.call('HMGET', job, 'origin', 'p:key', 'p:parent'))
+local queue_name, key, parent, limits, limited = unpack(redis.call('HMGET', job, 'origin', 'p:key', 'p:parent', 'p:limits',
+  'p:limited'))
 if redis.call('EXISTS', job) == 0 then return tombstone(id) == 'delete-' .. nonce and 1 or 0 end
 rq_leave_group(id)
 leave_tombstone(id, 'delete-' .. nonce)
@@ -23,4 +25,5 @@ end
 forget(id)
 leave_parent(parent, id)
 if key then pass_on({key, id}, at) end
+if limits then leave_limits(id, limits, limited, '', at) end
 return 1

@@ -50,6 +50,7 @@ for i = #members, 1, -1 do
   end
   redis.call('HDEL', held, members[i])
 end
+free_places(now, at)
 for queue_name, ids in pairs(queues) do publish('recovered', queue_name, ids, process) end
 if #back < MOST then
   if redis.call('ZREM', leases, process) == 1 then tell('worker-down', '', {}, process) end

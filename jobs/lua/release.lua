@@ -17,6 +17,7 @@ for i = #ARGV - 1, 6, -2 do
     -- The list first: where a foreign key stands in its place, this fails with the job still held.
     redis.call('LPUSH', queue, id)
     redis.call('HSET', rq .. 'job:' .. id, 'status', 'queued')
+    keep_places(id)
     table.insert(back, 1, id)
   elseif key then
     leaving[#leaving + 1], leaving[#leaving + 2] = key, id
@@ -27,4 +28,5 @@ end
 if #back > 0 then tell('released', queue_name, back, process) end
 let_go(wip, held, members)
 pass_on(leaving, at)
+free_places('', at)
 return replies

@@ -40,4 +40,5 @@ end
 publish('retried', queue_name, retried, process)
 let_go(wip, held, members)
 pass_on(leaving, at)
+free_places(now, at)
 return replies

@@ -11,6 +11,8 @@ FOLDER = "FAULT_FOLDER"
 """The variable that tells a process where the history of its case is kept."""
 SKEW = "FAULT_SKEW"
 """The variable that tells a process by how many seconds its clock is wrong; the history's is right all the same."""
+PLACES = 3
+"""Of the limit of `crowded`: so many of a key run at once."""
 BOUNDS = "bounds"
 """The notes of jobs with a deadline: a line for each that began."""
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 from tenacity import stop_after_attempt, wait_fixed, wait_none
 
-from postroom import Burial, Postroom, Retry
+from postroom import Burial, Limit, Postroom, Retry
 from postroom.jobs import calls
 from postroom.jobs.context import current
 from tests.fault.failpoint import arm
-from tests.fault.history import BOUNDS, SKEW, History
-from tests.fault.unfenced import unbound_if_asked, unfence_if_asked, unlock_if_asked
+from tests.fault.history import BOUNDS, PLACES, SKEW, History
+from tests.fault.unfenced import unbound_if_asked, unfence_if_asked, unlimit_if_asked, unlock_if_asked
 
 if SKEW in os.environ:
     true_time, skew = time.time, float(os.environ[SKEW])
@@ -24,6 +24,7 @@ if SKEW in os.environ:
 unfence_if_asked()
 unlock_if_asked()
 unbound_if_asked()
+unlimit_if_asked()
 app = Postroom(unknown_task_ttl=600)
 history = History.from_environ()
 arm(history)
@@ -91,6 +92,16 @@ def ordered(key: str, number: int, fails: int = 0, seconds: float = 0.0) -> None
             history.order("fail", key, number, job_id)
             raise ConnectionError("as told")
         history.order("end", key, number, job_id)
+
+
+@app.task(
+    name="crowded",
+    retry=Retry(stop=stop_after_attempt(5), wait=wait_fixed(0.1)),
+    limit=Limit(concurrency=PLACES, by=lambda key, *_: str(key)),
+)
+def crowded(key: str, number: int, fails: int = 0, seconds: float = 0.0) -> None:
+    """One of the jobs of a key, of which so many may run at once. Raises in its first `fails` attempts."""
+    ordered(key, number, fails, seconds)
 
 
 @app.task(name="bounded")

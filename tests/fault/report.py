@@ -25,11 +25,18 @@ KINDS = {
     "schedulers are killed and stopped, their clocks apart": ("cron", "clocks"),
     "kill -9 among jobs that have keys": ("keys",),
     "kill -9 among jobs that are unique": ("unique",),
+    "kill -9 among jobs with limits": ("limits",),
     "kill -9 among jobs with deadlines and children": ("deadlines",),
     "the server is killed, paused, full, forgets its scripts": ("restart", "pause", "maxmemory", "flush"),
     "made-up sequences of calls, compared with a model": ("model",),
     "*control:* plain RQ 3.0, struck likewise": ("control RQ",),
-    "*control:* ours with a check taken out": ("control", "keys: control", "unique: control", "deadlines: control"),
+    "*control:* ours with a check taken out": (
+        "control",
+        "keys: control",
+        "unique: control",
+        "limits: control",
+        "deadlines: control",
+    ),
 }
 """Kinds of cases, each with how the names of its cases begin; a case is of the kind with the longest such beginning."""
 KIND_HEAD = """\

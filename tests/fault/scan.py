@@ -21,7 +21,21 @@ PLACE_OF = {
 }
 """The one place of a job, by its status."""
 _SETS = {"scheduled", "deferred", "finished", "failed", "canceled"}
-_KEPT = {"token", "swept", "paused", "schemas", "dead", "hooks", "tasks", "turn", "schedule", "ticks", "came", "unique"}
+_KEPT = {
+    "token",
+    "swept",
+    "paused",
+    "schemas",
+    "dead",
+    "hooks",
+    "tasks",
+    "turn",
+    "schedule",
+    "ticks",
+    "came",
+    "unique",
+    "limits",
+}
 """Our keys that outlive all jobs."""
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from postroom import Postroom
 from postroom.jobs.errors import DuplicateJob
 from postroom.jobs.job import Job
+from tests.fault.history import PLACES
 from tests.fault.program import app, history
 
 DONE = "done"
@@ -97,6 +99,11 @@ class Scenario:
         job.cancel()
         history.acked(job.id)
 
+    def limited(self) -> None:
+        """More jobs than there are places; one producer knows nothing of their limit."""
+        for who in (app, Postroom()):
+            history.acked(*(who.enqueue("crowded", "c", n, 0, 0.05, queue=self.first).id for n in range(PLACES)))
+
     def named(self, job_id: str, task: str, queue: str, *args: object, **options: Any) -> Job[object]:
         """A job under this id, made now or by the process before this one."""
         try:
@@ -110,7 +117,7 @@ def main(queues: Sequence[str]) -> None:
     scenario = Scenario(queues)
     steps: tuple[Callable[[], None], ...] = (
         *(scenario.ordinary, scenario.failing, scenario.canceled, scenario.deleted, scenario.interrupted),
-        *(scenario.keyed, scenario.bounded, scenario.behind, scenario.declined, scenario.overrunning),
+        *(scenario.keyed, scenario.limited, scenario.bounded, scenario.behind, scenario.declined, scenario.overrunning),
     )
     path = history.folder / DONE
     done = path.read_text().split() if path.exists() else []

@@ -19,11 +19,14 @@ UNLOCKED = "FAULT_UNLOCKED"
 """The variable of the case `keys`: nobody waits for a key."""
 UNHELD = "FAULT_UNHELD"
 """The variable of the case `unique`: nobody holds a lock."""
+UNLIMITED = "FAULT_UNLIMITED"
+"""The variable of the case `limits`: nobody waits for a place."""
 UNBOUNDED = "FAULT_UNBOUNDED"
 """The variable of the case `deadlines`: nobody looks at a deadline before a job begins."""
 _GUARDS = re.compile(r"^if .* then return '(ALREADY|STALE)' end$", re.MULTILINE)
 _FIRST = re.compile(r"^local function is_first\(.*?^end$", re.MULTILINE | re.DOTALL)
 _HOLDER = re.compile(r"^local function holder_of\(.*?^end$", re.MULTILINE | re.DOTALL)
+_LIMITED = re.compile(r"^local function is_limited\(.*?^end$", re.MULTILINE | re.DOTALL)
 _OVERDUE = re.compile(r"^local function is_overdue\(.*?^end$", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^local function fence\(.*?^end$", re.MULTILINE | re.DOTALL)
 
@@ -62,6 +65,14 @@ def unlock_if_asked() -> None:
             source, taken_out = found.subn(instead, SCRIPTS["enqueue_keyed"].source)
             assert taken_out == 1
             SCRIPTS["enqueue_keyed"] = Script.parse("enqueue_keyed", source)
+
+
+def unlimit_if_asked() -> None:
+    """Take the look at the places of limits out of `claim`, as the environment says."""
+    if os.environ.get(UNLIMITED):
+        source, taken_out = _LIMITED.subn("local function is_limited() return false end", SCRIPTS["claim"].source)
+        assert taken_out == 1
+        SCRIPTS["claim"] = Script.parse("claim", source)
 
 
 def unbound_if_asked() -> None:

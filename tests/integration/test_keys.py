@@ -194,10 +194,10 @@ def test_why_and_the_counts_tell_of_those_that_wait(say: Say, app: Postroom) -> 
     facts = look_at_queue(app.broker, "q")
     assert facts is not None
     assert (facts.waiting, facts.deferred) == (1, 1)
-    assert "1 more waits for a key or other jobs; no live worker" in why_queue(facts).sentence
+    assert "1 more waits for a key, a limit or other jobs; no live worker" in why_queue(facts).sentence
     facts = look_at_queue(app.broker, "r")
     assert facts is not None
-    assert why_queue(facts).sentence.startswith("Queue r: 1 job waits for a key or other jobs;")
+    assert why_queue(facts).sentence.startswith("Queue r: 1 job waits for a key, a limit or other jobs;")
 
 
 def test_the_record_tells_each_turn_once(say: Say, app: Postroom) -> None:

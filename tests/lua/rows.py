@@ -21,10 +21,12 @@ from tests.lua import (
     test_join,
     test_key,
     test_key_again,
+    test_limits,
     test_listen,
     test_log,
     test_offer,
     test_paused,
+    test_places,
     test_promote,
     test_purge,
     test_record,
@@ -50,7 +52,7 @@ TABLES = (
     *(test_cancel, test_delete, test_retain, test_announce, test_swap),
     *(test_sift, test_redrive, test_purge, test_import, test_undo, test_record, test_listen),
     *(test_tick, test_declare, test_alter, test_decline, test_offer),
-    *(test_deadlines, test_children, test_log),
+    *(test_deadlines, test_children, test_log, test_limits, test_places),
     *(test_enqueue_keyed, test_follow, test_key, test_key_again, test_unique),
 )
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table.ROWS)

@@ -52,6 +52,8 @@ KEYS = {
     "schedule": "{own}schedule:{name}",
     "ticks": "{own}ticks",
     "busy": "{own}keys",
+    "limits_busy": "{own}limits:busy",
+    "permits": "{own}limits:due",
     "expired": "{own}expired:{queue_name}",
     "doomed": "{own}doomed",
 }

@@ -10,7 +10,7 @@ INF = float("inf")
 BIG = "d" * 600_000
 FIELDS = (
     *("status", "data", "type", "attempt", "first", "timeout", "result_ttl", "created_at"),
-    *("callback", "reason", "deaths", "deadline", "trace", "enqueued_at"),
+    *("callback", "reason", "deaths", "deadline", "limits", "trace", "enqueued_at"),
 )
 
 
@@ -266,7 +266,7 @@ ROWS = (
         {"rq:queue:q": ["a"], "rq:job:a": lasting(300, {"data": "[]"}), **JOINED},
         claim(),
         Then(
-            ["8", [None, "[]", *[None] * 12, "a"]],
+            ["8", [None, "[]", *[None] * 13, "a"]],
             taking(
                 "a",
                 **{
@@ -274,7 +274,7 @@ ROWS = (
                 },
             ),
         ),
-        again=Then(["8", ["started", "[]", *[None] * 12, "a"]]),
+        again=Then(["8", ["started", "[]", *[None] * 13, "a"]]),
     ),
     Row(
         "ours, saved by RQ: its expiry is taken away",
@@ -321,7 +321,7 @@ ROWS = (
         {"rq:queue:q": ["a"], "rq:job:a": ["o", "ops"], **JOINED},
         claim(),
         Then(
-            ["8", ["queued", None, "foreign", *[None] * 11, "a"]],
+            ["8", ["queued", None, "foreign", *[None] * 12, "a"]],
             taking(
                 "a",
                 **{
@@ -330,7 +330,7 @@ ROWS = (
                 },
             ),
         ),
-        again=Then(["8", ["started", *[None] * 13, "a"]]),
+        again=Then(["8", ["started", *[None] * 14, "a"]]),
     ),
     Row(
         "no id of a job at all: moved aside, in its order; what is no such id is never a key",

@@ -10,7 +10,7 @@ from postroom.workers.claimed import Claimed, read_claim
 
 FIELDS = (
     *("status", "data", "p:type", "p:attempt", "p:first", "timeout", "result_ttl", "created_at", "rq"),
-    *("p:reason", "p:deaths", "enqueued_at", "p:trace", "p:messages"),
+    *("p:reason", "p:deaths", "p:deadline", "p:limits", "enqueued_at", "p:trace", "p:messages"),
 )
 
 

@@ -12,7 +12,7 @@ from postroom.workers.ready import THREAD, Ready
 
 def claimed(deadline: bytes | None) -> Claimed:
     """A job that was claimed now."""
-    return read_claim([7, [*([None] * 11), deadline, b"job-1"]], "q", time.monotonic())[0]
+    return read_claim([7, [*([None] * 11), deadline, None, b"job-1"]], "q", time.monotonic())[0]
 
 
 def ready(deadline: bytes | None, timeout: float) -> Ready:

@@ -24,7 +24,7 @@ def memory(board: Board) -> memoryview:
 
 
 def job(queue: str = "mail", task: str = "send", *, waited: float = 0.0, started: float = BEGAN) -> Claimed:
-    found = read_claim([7, [*([None] * 12), rq_time(BEGAN - waited).encode(), b"job-1"]], queue, 0.0)[0]
+    found = read_claim([7, [*([None] * 13), rq_time(BEGAN - waited).encode(), b"job-1"]], queue, 0.0)[0]
     found.task, found.started = task, started
     return found
 

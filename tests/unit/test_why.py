@@ -263,18 +263,18 @@ QUEUES = [
     (
         mail(waiting=2, deferred=3, oldest=180.0),
         "waiting",
-        "2 jobs wait, the oldest for 3 m; 3 more wait for a key or other jobs; "
+        "2 jobs wait, the oldest for 3 m; 3 more wait for a key, a limit or other jobs; "
         "2 workers take it, running 0 of 15 places",
     ),
     (
         mail(W2, deferred=1),
         "deferred",
-        "1 job waits for a key or other jobs; 1 worker takes it, running 0 of 5 places",
+        "1 job waits for a key, a limit or other jobs; 1 worker takes it, running 0 of 5 places",
     ),
     (
         mail(W2, deferred=2, running=1),
         "running",
-        "2 jobs wait for a key or other jobs; 1 worker takes it, running 1 of 5 places",
+        "2 jobs wait for a key, a limit or other jobs; 1 worker takes it, running 1 of 5 places",
     ),
     (mail(paused=True, waiting=2), "paused", "2 jobs wait; queue mail is paused"),
     (mail(OTHER, waiting=2), "no-worker", "2 jobs wait; no live worker takes queue mail: live workers take slow"),

@@ -2,14 +2,15 @@
 --@include clock
 --@include key
 --@include kin
+--@include leave
 --@include publish
 
 -- Its id stays on the queue's list, where finding it would take the server's time: the claim discards it. Returns its status
 -- before.
 local function cancel_job(id, now, at)
   local job = rq .. 'job:' .. id
-  local status, queue_name, worker, key, parent, expired = unpack(redis.call('HMGET', job, 'status', 'origin',
-    'worker_name', 'p:key', 'p:parent', 'p:expired'))
+  local status, queue_name, worker, key, parent, expired, limits, limited = unpack(redis.call('HMGET', job, 'status',
+    'origin', 'worker_name', 'p:key', 'p:parent', 'p:expired', 'p:limits', 'p:limited'))
   if not status or status == 'finished' or status == 'failed' or status == 'canceled' or status == 'stopped' then
     return status == 'canceled' and expired and 'expired' or status
   end
@@ -22,8 +23,9 @@ local function cancel_job(id, now, at)
   redis.call('HSET', job, 'status', 'canceled', 'ended_at', at)
   leave_parent(parent, id)
   publish('canceled', queue_name, {id}, worker)
-  -- Of one that runs, its worker passes the key on when it lets go of it.
+  -- Of one that runs, its worker passes the key on, and leaves its places, when it lets go of it.
   if key and status ~= 'started' then pass_on({key, id}, at) end
+  if limits and status ~= 'started' then leave_limits(id, limits, limited, now, at) end
   if status == 'started' then redis.call('PUBLISH', own .. 'control:' .. (worker or ''), id) end
   return status
 end

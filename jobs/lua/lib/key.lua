@@ -30,7 +30,9 @@ local function follow(key, at, moved)
   for _ = 1, GHOSTS do
     local id = redis.pcall('ZRANGE', line, 0, 0)[1]
     if not id then redis.pcall('ZREM', own .. 'keys', key); return end
-    local job = redis.pcall('HMGET', rq .. 'job:' .. id, 'status', 'origin', 'p:due', 'enqueue_at_front', 'p:token')
+    local job = redis.pcall('HMGET', rq .. 'job:' .. id, 'status', 'origin', 'p:due', 'enqueue_at_front', 'p:token',
+      'p:limited')
+    if job[6] and job[1] == 'deferred' then return end
     if job[1] == 'deferred' then return take_turn(id, job, at, moved) end
     if HOLDS[job[1]] or job[1] == 'canceled' and is_in_hands(id, job[2] or '', job[5]) then return end
     redis.call('ZREM', line, id)

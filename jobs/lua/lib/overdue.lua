@@ -4,6 +4,7 @@
 --@include clock
 --@include key
 --@include kin
+--@include leave
 --@include publish
 --@include runnable
 local overdue, found = {}, {}
@@ -25,10 +26,12 @@ local function expire_overdue(queue_name, at)
     redis.pcall('ZADD', rq .. 'canceled:' .. queue_name, time, id)
     redis.pcall('ZADD', own .. 'expired:' .. queue_name, time, id)
     redis.call('HSET', job, 'status', 'canceled', 'p:expired', at, 'ended_at', at, 'origin', queue_name)
-    local key, parent = unpack(redis.call('HMGET', job, 'p:key', 'p:parent'))
+    local key, parent, limits = unpack(redis.call('HMGET', job, 'p:key', 'p:parent', 'p:limits'))
+    leave_places(id, limits)
     leave_parent(parent, id)
     if key then leaving[#leaving + 1], leaving[#leaving + 2] = key, id end
   end
   publish('expired', queue_name, overdue, process)
   pass_on(leaving, at)
+  free_places(now, at)
 end

@@ -1,7 +1,8 @@
 -- runnable: which ids on a queue's list are jobs to run, and what running them needs to know.
 local FIELDS = {'status', 'data', 'p:type', 'p:attempt', 'p:first', 'timeout', 'result_ttl', 'created_at',
-  'success_callback_name', 'p:reason', 'p:deaths', 'p:deadline'}
-local STATUS, DATA, TYPE, ATTEMPT, FIRST, SAVED_BY_RQ, REASON, DEATHS, DEADLINE = 1, 2, 3, 4, 5, 9, 10, 11, 12
+  'success_callback_name', 'p:reason', 'p:deaths', 'p:deadline', 'p:limits'}
+local STATUS, DATA, TYPE, ATTEMPT, FIRST, SAVED_BY_RQ, REASON, DEATHS, DEADLINE, LIMITS = 1, 2, 3, 4, 5, 9, 10, 11, 12,
+  13
 
 -- What only observers read costs nothing where there are none: the caller names it.
 local function ask_for(more) for _, field in ipairs(more) do FIELDS[#FIELDS + 1] = field end end

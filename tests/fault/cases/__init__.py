@@ -8,6 +8,7 @@ from tests.fault.cases.deadlines import deadlines
 from tests.fault.cases.deploys import deploy, slow_first
 from tests.fault.cases.fuzz import fuzz
 from tests.fault.cases.keys import keys
+from tests.fault.cases.limits import limits
 from tests.fault.cases.lines import lines
 from tests.fault.cases.model import model
 from tests.fault.cases.neighbours import clocks, half_open, versions
@@ -27,7 +28,7 @@ Case = Callable[[Ground], Iterator[Verdict]]
 _CASES: tuple[Case, ...] = (
     *(points, lines, replies),
     *(storm, pool_killed, host_lost, child_stopped, pool_stopped, group_stopped),
-    *(deploy, slow_first, upgrade, poison, cron, keys, unique, deadlines),
+    *(deploy, slow_first, upgrade, poison, cron, keys, unique, deadlines, limits),
     *(restart, pause, maxmemory, flush, versions, clocks, half_open),
     *(fuzz, model, controls),
 )
