@@ -42,7 +42,8 @@ PUBLIC = (Postroom, Prepared, Job, Queue, Broker, DeadLetters, LocalWorker)
 SILENT = {
     "Postroom.task", "Postroom.on", "Postroom.on_dead", "Postroom.cron", "Postroom.schedule", "Postroom.using",
     "Postroom.job", "Postroom.queue", "Postroom.allow", "Postroom.load", "Postroom.function", "Postroom.broker",
-    "Postroom.listener", "Postroom.testing", "Prepared.using", "Queue.name", "Job.id", "Job.duplicate",
+    "Postroom.add_rules", "Postroom.limit_queue", "Postroom.rules_of_tasks", "Postroom.listener", "Postroom.testing",
+    "Prepared.limits", "Prepared.using", "Queue.name", "Job.id", "Job.duplicate",
     "Prepared.counter", "Prepared.name", "Prepared.options", "Prepared.signature", "Prepared.codec", "Broker.safe_url",
     "Broker.client", "Broker.close", "Broker.aclose", "LocalWorker.stop",
 }  # fmt: skip
